@@ -1,0 +1,43 @@
+//! Who is asking. An [`Actor`] is made once per request, from what the store
+//! says now about the session, and handed to everything that reads or decides.
+
+use crate::entity::{Role, SessionId, UserId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Nobody is signed in, and nobody claimed to be.
+    Anonymous,
+    /// A token was sent that is malformed, expired, revoked, or of a user who is
+    /// no longer active. Public fields work, so that a client can refresh.
+    Refused,
+    User(Viewer),
+    /// Muster itself: the worker and the command line.
+    System,
+}
+
+/// A signed-in, active user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Viewer {
+    pub id: UserId,
+    pub role: Role,
+    /// None for the owner of a new account in the answer to `signUp`, who has no session yet.
+    pub session_id: Option<SessionId>,
+}
+
+impl Actor {
+    pub fn viewer(&self) -> Option<&Viewer> {
+        match self {
+            Self::User(viewer) => Some(viewer),
+            Self::Anonymous | Self::Refused | Self::System => None,
+        }
+    }
+
+    pub fn user_id(&self) -> Option<UserId> {
+        self.viewer().map(|viewer| viewer.id)
+    }
+
+    /// Whether this is a user of at least that role.
+    pub fn has(&self, role: Role) -> bool {
+        self.viewer().is_some_and(|viewer| viewer.role >= role)
+    }
+}

@@ -1,0 +1,17 @@
+//! The rows as SeaORM sees them, their typed ids and closed lists of values. No
+//! rule lives here: what may happen to a row is said in `policy` and `service`.
+
+pub mod approval;
+pub mod delivery;
+mod id;
+pub mod refresh_token;
+pub mod reset_token;
+pub mod session;
+pub mod task;
+pub mod user;
+
+pub use approval::ApprovalDecision;
+pub use delivery::{DeliveryState, MailKind};
+pub use id::{ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId, UserId};
+pub use task::TaskStatus;
+pub use user::{Role, UserStatus};
