@@ -1,13 +1,14 @@
 //! The closed list of ways to fail. It knows neither HTTP nor GraphQL; each
 //! transport maps it once, at its own edge.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entity::Role;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The caller sent a form that cannot be carried out. Never empty.
     #[error("refused: {0:?}")]
@@ -26,12 +27,12 @@ pub enum Error {
     Unavailable(String),
     /// A fault of ours. Its text is for the log and never for the caller.
     #[error("{0}")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
     pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal(error.into())
+        Self::Internal(Arc::from(error.into()))
     }
 
     /// Refuses with one problem that no single input field is to blame for.

@@ -1,0 +1,158 @@
+//! The commands. Each ends with status 0, or with one clear line on standard
+//! error and status 1; unusable arguments end with status 2.
+
+mod create_admin;
+mod inspect;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::clock::Clock;
+use crate::config::{self, Settings};
+use crate::error::{Error, Problem};
+use crate::generator::Generator;
+use crate::graphql;
+use crate::mail::Mailer;
+use crate::telemetry;
+
+/// People sign up, an admin lets them in, managers hand out tasks, mail goes out.
+///
+/// Settings come from the environment and from `.env` in the working directory; `.env.example`
+/// lists every one.
+#[derive(Parser)]
+#[command(name = "muster", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Migrate the database, then serve the API and, unless WORKER=off, run the job worker (the default)
+    Serve,
+    /// Run only the job worker and the schedules
+    Worker,
+    /// Migrate the database and exit
+    Migrate {
+        /// What to do: apply all that is missing, undo the newest, or list them
+        #[arg(value_enum, default_value_t = Direction::Up)]
+        direction: Direction,
+    },
+    /// Make an admin; asks for what is not given
+    CreateAdmin(create_admin::CreateAdminArguments),
+    /// Fill an empty database with sample people and tasks, and print how to log in
+    Demo,
+    /// Print the GraphQL schema as SDL
+    Schema,
+    /// Read the settings, reach the database and the mail server, and say what was found
+    Check,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Direction {
+    Up,
+    Down,
+    Status,
+}
+
+/// How a command failed.
+enum Failure {
+    /// Lines for standard error.
+    Failed(String),
+    /// The arguments cannot be used together or in this place.
+    Unusable(String),
+}
+
+impl From<String> for Failure {
+    fn from(line: String) -> Self {
+        Self::Failed(line)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(match error {
+            Error::Refused(problems) => problems
+                .iter()
+                .map(|Problem { field, message, .. }| match field {
+                    Some(field) => format!("{field}: {message}"),
+                    None => message.clone(),
+                })
+                .collect::<Vec<_>>()
+                .join(" "),
+            Error::BadUserInput(line) => line,
+            other => other.to_string(),
+        })
+    }
+}
+
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("the runtime cannot be started: {error}")))
+        .and_then(|runtime| runtime.block_on(run(arguments.command.unwrap_or(Command::Serve))));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(lines)) => {
+            complain(&lines);
+            ExitCode::from(1)
+        }
+        Err(Failure::Unusable(line)) => {
+            complain(&line);
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::serve(settings()?).await,
+        Command::Worker => serve::worker(settings()?).await,
+        Command::Migrate { direction } => inspect::migrate(&settings()?, direction).await,
+        Command::CreateAdmin(arguments) => {
+            // What is wrong with the arguments is told before anything is opened.
+            let answers = create_admin::ask(arguments)?;
+            create_admin::create_admin(settings()?, answers).await
+        }
+        Command::Demo => inspect::demo(settings()?).await,
+        Command::Schema => {
+            print(graphql::sdl().trim_end());
+            Ok(())
+        }
+        Command::Check => inspect::check(settings()?).await,
+    }
+}
+
+/// Reads the settings and starts the log by them.
+fn settings() -> Result<Settings, Failure> {
+    let settings = config::load().map_err(|mistakes| Failure::Failed(mistakes.to_string()))?;
+    telemetry::start(&settings)?;
+    Ok(settings)
+}
+
+fn mailer(settings: &Settings) -> Result<Mailer, Failure> {
+    Ok(match &settings.smtp_url {
+        Some(url) => Mailer::smtp(url.expose()).map_err(|line| format!("SMTP_URL: {line}"))?,
+        None => Mailer::files(settings.mail_dir.clone()),
+    })
+}
+
+fn machine() -> Result<(Clock, Generator), Failure> {
+    Ok((Clock::system(), Generator::system()?))
+}
+
+#[allow(clippy::print_stdout, reason = "this is what the command was called for")]
+fn print(line: &str) {
+    println!("{line}");
+}
+
+#[allow(clippy::print_stderr, reason = "the promise is a line on standard error, whatever LOG says")]
+fn complain(lines: &str) {
+    for line in lines.lines() {
+        eprintln!("muster: {line}");
+    }
+}

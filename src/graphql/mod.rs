@@ -1,0 +1,118 @@
+//! The schema: one file per noun with its type, queries and mutations. A read is
+//! resolver or loader, then `store`; a write is resolver, `service`, `store`.
+//! Nothing here decides rights: see `access`, `policy` and `store`.
+//!
+//! In the pinned version of async-graphql an `Err` from `Result<Option<T>>` nulls
+//! the field's *parent*. So nullable fields return `Option<Result<T>>`, which
+//! nulls the field alone, as the specification wants.
+
+mod access;
+mod approval;
+mod connection;
+mod dashboard;
+pub mod error;
+pub mod limits;
+mod loader;
+mod node;
+mod page;
+mod password;
+mod payload;
+mod report;
+mod server;
+mod session;
+mod stats;
+mod task;
+mod types;
+mod user;
+
+use async_graphql::{
+    Context, EmptySubscription, MergedObject, Request, SDLExportOptions, Schema as GraphqlSchema,
+};
+use chrono::{DateTime, Utc};
+
+use crate::actor::Actor;
+use crate::service::{self, Client};
+use loader::Loaders;
+
+pub type Schema = GraphqlSchema<Query, Mutation, EmptySubscription>;
+
+/// Everything that can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    server::ServerQuery,
+    user::ViewerQuery,
+    node::NodeQuery,
+    dashboard::DashboardQuery,
+    session::SessionQuery,
+    user::UserQuery,
+    approval::ApprovalQuery,
+    task::TaskQuery,
+    stats::StatsQuery,
+);
+
+/// Everything that can be changed. Root fields are nullable, so that one that fails leaves the
+/// answers of its siblings standing. What a form got wrong is in the payload's `userErrors`.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    user::SignUpMutation,
+    session::SessionMutation,
+    password::PasswordMutation,
+    user::ProfileMutation,
+    approval::ApprovalMutation,
+    user::UserMutation,
+    task::TaskMutation,
+    report::ReportMutation,
+);
+
+/// Who sent a request, and from where.
+pub struct Caller {
+    pub actor: Actor,
+    pub client: Client,
+}
+
+/// One instant for the whole request, so that its parts agree on what is overdue.
+struct RequestTime(DateTime<Utc>);
+
+/// The schema as it is served.
+pub fn schema(cx: service::Context) -> Schema {
+    let introspection = cx.settings.introspection;
+    let builder = builder().data(cx);
+    if introspection {
+        builder.finish()
+    } else {
+        builder.disable_introspection().disable_suggestions().finish()
+    }
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    GraphqlSchema::build(Query::default(), Mutation::default(), EmptySubscription)
+}
+
+/// The schema as text: the contents of `schema.graphql`.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
+    let mut text = builder().finish().sdl_with_options(options).trim().to_owned();
+    text.push('\n');
+    text
+}
+
+/// Attaches what the resolvers of one request share.
+pub fn request(cx: &service::Context, request: Request, caller: Caller) -> Request {
+    request
+        .data(caller.actor)
+        .data(caller.client)
+        .data(RequestTime(cx.now()))
+        .data(Loaders::new(&cx.db))
+}
+
+fn muster<'a>(ctx: &Context<'a>) -> &'a service::Context {
+    ctx.data_unchecked()
+}
+
+fn loaders<'a>(ctx: &Context<'a>) -> &'a Loaders {
+    ctx.data_unchecked()
+}
+
+fn request_time(ctx: &Context<'_>) -> DateTime<Utc> {
+    ctx.data_unchecked::<RequestTime>().0
+}

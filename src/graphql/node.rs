@@ -1,0 +1,117 @@
+//! Objects by their global ids.
+
+use std::collections::HashMap;
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use super::access::{self, auth};
+use super::approval::Approval;
+use super::session::Session;
+use super::task::Task;
+use super::user::User;
+use super::{muster, request_time};
+use crate::actor::Actor;
+use crate::entity::ObjectId;
+use crate::error::{Error, Result};
+use crate::store;
+
+const IDS_MAX: usize = 100;
+
+/// Anything that has a global id.
+#[derive(Interface, Clone)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Opaque and globally unique: a TypeID such as user_01h455vb4pex5vsknk084sn02q."
+))]
+pub enum Node {
+    User(User),
+    Approval(Approval),
+    Task(Task),
+    Session(Session),
+}
+
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Any object by its id. Null when there is no such object or the viewer may not see it.
+    /// Requires EMPLOYEE.
+    #[graphql(directive = auth::apply(access::NODE.into()))]
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The object's global id.")] id: ID,
+    ) -> Option<Result<Node>> {
+        async {
+            let actor = access::require(ctx, access::NODE)?;
+            let found = find(ctx, &actor, std::slice::from_ref(&id)).await?;
+            Ok(found.into_iter().next().flatten())
+        }
+        .await
+        .transpose()
+    }
+
+    /// Objects by their ids, in the order of the ids. Each is null where there is no such object
+    /// or the viewer may not see it. At most 100. Requires EMPLOYEE.
+    #[graphql(directive = auth::apply(access::NODES.into()))]
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The objects' global ids; at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        let actor = access::require(ctx, access::NODES)?;
+        if ids.len() > IDS_MAX {
+            return Err(Error::BadUserInput(format!(
+                "nodes takes at most {IDS_MAX} ids."
+            )));
+        }
+        find(ctx, &actor, &ids).await
+    }
+}
+
+/// One statement for each type among the ids.
+async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option<Node>>> {
+    let db = &muster(ctx).db;
+    let wanted: Vec<Option<ObjectId>> = ids.iter().map(|id| id.parse().ok()).collect();
+    let (mut users, mut approvals, mut tasks, mut sessions) = (vec![], vec![], vec![], vec![]);
+    for id in wanted.iter().flatten() {
+        match id {
+            ObjectId::User(id) => users.push(*id),
+            ObjectId::Approval(id) => approvals.push(*id),
+            ObjectId::Task(id) => tasks.push(*id),
+            ObjectId::Session(id) => sessions.push(*id),
+            // Not objects of the schema.
+            ObjectId::ResetToken(_) | ObjectId::Delivery(_) => {}
+        }
+    }
+    let mut nodes: HashMap<ObjectId, Node> = HashMap::new();
+    if !users.is_empty() {
+        for row in store::user::find_many(db, actor, &users).await? {
+            nodes.insert(ObjectId::User(row.id), Node::User(User::new(*actor, row)));
+        }
+    }
+    if !approvals.is_empty() {
+        for row in store::approval::find_many(db, actor, &approvals).await? {
+            let id = ObjectId::Approval(row.id);
+            nodes.insert(id, Node::Approval(Approval::new(*actor, row)));
+        }
+    }
+    if !tasks.is_empty() {
+        for row in store::task::find_many(db, actor, &tasks).await? {
+            nodes.insert(ObjectId::Task(row.id), Node::Task(Task::new(*actor, row)));
+        }
+    }
+    if !sessions.is_empty() {
+        let now = request_time(ctx);
+        for row in store::session::find_many(db, actor, &sessions, now).await? {
+            let id = ObjectId::Session(row.id);
+            nodes.insert(id, Node::Session(Session::new(*actor, row)));
+        }
+    }
+    Ok(wanted
+        .iter()
+        .map(|id| id.as_ref().and_then(|id| nodes.get(id).cloned()))
+        .collect())
+}

@@ -1,0 +1,247 @@
+//! Log-ins and the sessions that they open: the type, the list, and the verbs of
+//! `service::session`.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::access::{self, auth, public};
+use super::payload::{UserError, payloads, settle};
+use super::types::DateTime;
+use super::user::User;
+use super::{muster, request_time};
+use crate::actor::Actor;
+use crate::entity::session::Model;
+use crate::error::Result;
+use crate::service::{self, Client};
+use crate::store;
+
+/// A log-in that lasts, on one device. People see their own.
+#[derive(Clone)]
+pub struct Session {
+    actor: Actor,
+    row: Model,
+}
+
+impl Session {
+    pub fn new(actor: Actor, row: Model) -> Self {
+        Self { actor, row }
+    }
+}
+
+#[Object]
+impl Session {
+    /// Opaque and globally unique: a TypeID such as session_01h455vb4pex5vsknk084sn02q.
+    pub async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+
+    /// When the user logged in.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When the session was last refreshed, or else begun.
+    async fn last_used_at(&self) -> DateTime {
+        DateTime(self.row.last_used_at)
+    }
+
+    /// When the session ends unless it is refreshed before.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.row.expires_at)
+    }
+
+    /// Where the log-in came from.
+    async fn ip_address(&self) -> Option<&str> {
+        self.row.ip_address.as_deref()
+    }
+
+    /// What the browser or app that logged in called itself.
+    async fn user_agent(&self) -> Option<&str> {
+        self.row.user_agent.as_deref()
+    }
+
+    /// Whether this request belongs to this session.
+    async fn is_current(&self) -> bool {
+        let current = self.actor.viewer().and_then(|viewer| viewer.session_id);
+        current == Some(self.row.id)
+    }
+}
+
+#[derive(Default)]
+pub struct SessionQuery;
+
+#[Object]
+impl SessionQuery {
+    /// The viewer's own sessions, newest first; at most 50. Requires EMPLOYEE.
+    #[graphql(directive = auth::apply(access::SESSIONS.into()))]
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
+        let actor = access::require(ctx, access::SESSIONS)?;
+        let rows = store::session::list(&muster(ctx).db, &actor, request_time(ctx)).await?;
+        Ok(rows.into_iter().map(|row| Session::new(actor, row)).collect())
+    }
+}
+
+/// How to get in.
+#[derive(InputObject)]
+struct LogInInput {
+    /// Username or e-mail address.
+    login: String,
+    /// The password, as typed.
+    #[graphql(secret)]
+    password: String,
+}
+
+/// The answer to `logIn`.
+#[derive(SimpleObject, Default)]
+struct LogInPayload {
+    /// Send it as `Authorization: Bearer …`. Null when there are userErrors.
+    access_token: Option<String>,
+    /// When the access token ends; refresh before.
+    access_token_expires_at: Option<DateTime>,
+    /// Good for one `refreshSession`. Keep it safe.
+    refresh_token: Option<String>,
+    /// Who logged in.
+    user: Option<User>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// What a session is kept going with.
+#[derive(InputObject)]
+struct RefreshSessionInput {
+    /// The refresh token of the last `logIn` or `refreshSession`.
+    #[graphql(secret)]
+    refresh_token: String,
+}
+
+/// The answer to `refreshSession`.
+#[derive(SimpleObject, Default)]
+struct RefreshSessionPayload {
+    /// Send it as `Authorization: Bearer …`. Null when there are userErrors.
+    access_token: Option<String>,
+    /// When the access token ends; refresh before.
+    access_token_expires_at: Option<DateTime>,
+    /// Takes the place of the one that was sent, which is used up.
+    refresh_token: Option<String>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// Which sessions to end.
+#[derive(InputObject, Default)]
+struct LogOutInput {
+    /// End every session of this user, not only this one.
+    everywhere: Option<bool>,
+}
+
+/// The answer to `logOut`.
+#[derive(SimpleObject, Default)]
+struct LogOutPayload {
+    /// Whether the session has ended.
+    logged_out: bool,
+    /// Always empty.
+    user_errors: Vec<UserError>,
+}
+
+/// Which session to end.
+#[derive(InputObject)]
+struct RevokeSessionInput {
+    /// One of the viewer's own sessions.
+    session_id: ID,
+}
+
+/// The answer to `revokeSession`.
+#[derive(SimpleObject, Default)]
+struct RevokeSessionPayload {
+    /// The session that has ended; null when there are userErrors.
+    session_id: Option<ID>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+payloads!(LogInPayload, RefreshSessionPayload, LogOutPayload, RevokeSessionPayload);
+
+#[derive(Default)]
+pub struct SessionMutation;
+
+#[Object]
+impl SessionMutation {
+    /// Opens a session. INVALID_CREDENTIALS does not tell an unknown login from a wrong password.
+    /// Public.
+    #[graphql(directive = public::apply())]
+    async fn log_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who, and the password.")] input: LogInInput,
+    ) -> Option<Result<LogInPayload>> {
+        let client = ctx.data_opt::<Client>().cloned().unwrap_or_default();
+        let answer =
+            service::session::log_in(muster(ctx), &input.login, &input.password, &client).await;
+        Some(settle(answer, |(tokens, user)| LogInPayload {
+            access_token: Some(tokens.access.text),
+            access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
+            refresh_token: Some(tokens.refresh.expose().to_owned()),
+            user: Some(User::as_viewer(user)),
+            user_errors: Vec::new(),
+        }))
+    }
+
+    /// Exchanges a refresh token for new tokens. Each is good once; one that was used before ends
+    /// its session, unless it comes again within 10 seconds while its successor is unused: then
+    /// the same successor is given again, since an answer can get lost. Public.
+    #[graphql(directive = public::apply())]
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
+    ) -> Option<Result<RefreshSessionPayload>> {
+        let answer = service::session::refresh(muster(ctx), &input.refresh_token).await;
+        Some(settle(answer, |tokens| RefreshSessionPayload {
+            access_token: Some(tokens.access.text),
+            access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
+            refresh_token: Some(tokens.refresh.expose().to_owned()),
+            user_errors: Vec::new(),
+        }))
+    }
+
+    /// Ends this session, its access token included. Requires EMPLOYEE.
+    #[graphql(directive = auth::apply(access::LOG_OUT.into()))]
+    async fn log_out(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which sessions to end; this one when absent.")] input: Option<LogOutInput>,
+    ) -> Option<Result<LogOutPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::LOG_OUT)?;
+                let everywhere = input.and_then(|input| input.everywhere).unwrap_or(false);
+                let answer = service::session::log_out(muster(ctx), &actor, everywhere).await;
+                settle(answer, |()| LogOutPayload {
+                    logged_out: true,
+                    user_errors: Vec::new(),
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Ends one of the viewer's own sessions, its access token included. Requires EMPLOYEE.
+    #[graphql(directive = auth::apply(access::REVOKE_SESSION.into()))]
+    async fn revoke_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which session to end.")] input: RevokeSessionInput,
+    ) -> Option<Result<RevokeSessionPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::REVOKE_SESSION)?;
+                let id = input.session_id.parse().ok();
+                let answer = service::session::revoke(muster(ctx), &actor, id).await;
+                settle(answer, |id| RevokeSessionPayload {
+                    session_id: Some(id.to_string().into()),
+                    user_errors: Vec::new(),
+                })
+            }
+            .await,
+        )
+    }
+}

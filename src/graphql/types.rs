@@ -1,0 +1,139 @@
+//! The closed lists of values and the scalar that the schema shares between
+//! nouns, mirrored from `entity` so that the ground need not know of GraphQL.
+
+use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{Datelike, SecondsFormat, Utc};
+
+use crate::entity;
+use crate::error::ProblemCode;
+
+/// What a person may do. Ordered: each role may do all that the ones below it may.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::Role")]
+pub enum Role {
+    /// Decides on sign-ups and runs people's roles and accounts.
+    Admin,
+    /// Creates and assigns tasks, and looks after employees.
+    Manager,
+    /// Sees and finishes the tasks assigned to them.
+    Employee,
+}
+
+/// Where a user stands. PENDING until an admin decides; only ACTIVE users can log in.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::UserStatus")]
+pub enum UserStatus {
+    /// Signed up, and waits for an admin's decision.
+    Pending,
+    /// Let in; can log in.
+    Active,
+    /// Turned down by an admin; cannot log in.
+    Rejected,
+    /// Let in once, and shut out by an admin or a manager; can be made active again.
+    Deactivated,
+}
+
+/// Where an admin's decision on a sign-up stands. It is taken once.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::ApprovalDecision")]
+pub enum ApprovalDecision {
+    /// Not taken yet.
+    Pending,
+    /// The user was let in, with the role in `grantedRole`.
+    Approved,
+    /// The user was turned down, perhaps for the reason in `reason`.
+    Rejected,
+}
+
+/// How far a task is.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::TaskStatus")]
+pub enum TaskStatus {
+    /// Nobody has begun. Every task starts here.
+    Pending,
+    /// Somebody is at it.
+    InProgress,
+    /// Done. A completed task is never overdue.
+    Completed,
+}
+
+/// The direction of a list.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+pub enum OrderDirection {
+    /// Smallest, earliest or first in the alphabet first.
+    Asc,
+    /// Greatest, latest or last in the alphabet first.
+    Desc,
+}
+
+/// What kind of problem a `UserError` is. Build on these codes; the messages may change.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "ProblemCode")]
+pub enum UserErrorCode {
+    /// The field cannot be empty.
+    Blank,
+    /// The text has too few characters.
+    TooShort,
+    /// The text has too many characters.
+    TooLong,
+    /// The value has the wrong form.
+    Invalid,
+    /// The password is too easy to guess.
+    WeakPassword,
+    /// Somebody has this username, or one that looks like it.
+    UsernameTaken,
+    /// Somebody has this e-mail address.
+    EmailTaken,
+    /// There is no such object, or the viewer may not see it.
+    NotFound,
+    /// The viewer sees the object but may not do this to it.
+    NotAllowed,
+    /// Tasks cannot be given to this user.
+    NotAssignable,
+    /// The decision was taken already.
+    AlreadyDecided,
+    /// The object has changed since the version that was expected. Load it again.
+    VersionConflict,
+    /// Login or password is wrong.
+    InvalidCredentials,
+    /// The password is right, but no admin has let the user in.
+    NotApproved,
+    /// The password is right, but the account is deactivated.
+    Deactivated,
+    /// The token is unknown, used or expired.
+    InvalidToken,
+    /// No active admin would be left.
+    LastAdmin,
+}
+
+/// An instant, RFC 3339, UTC, millisecond precision, such as `2026-11-21T09:30:00.000Z`. As input,
+/// any offset and precision are taken, of the years 1 to 9999; what is finer than a millisecond is
+/// cut off.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct DateTime(pub chrono::DateTime<Utc>);
+
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
+)]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        chrono::DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|instant| instant.to_utc())
+            .filter(|instant| (1..=9999).contains(&instant.year()))
+            .map(DateTime)
+            .ok_or_else(|| {
+                InputValueError::custom(
+                    "This is not an RFC 3339 instant with an offset, such as 2026-11-21T09:30:00Z.",
+                )
+            })
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}

@@ -1,0 +1,181 @@
+//! What may be done to a user.
+
+use super::{NotAllowed, Verdict, allow_if};
+use crate::actor::Actor;
+use crate::entity::user::Model as User;
+use crate::entity::{Role, UserStatus};
+
+fn is_self(actor: &Actor, user: &User) -> bool {
+    actor.user_id() == Some(user.id)
+}
+
+/// See the e-mail address and the tasks of a user whom the actor can see.
+pub fn may_see_contact(actor: &Actor, user: &User) -> bool {
+    *actor == Actor::System || is_self(actor, user) || actor.has(Role::Manager)
+}
+
+/// Change some field of this user through `updateUser`.
+pub fn may_update(actor: &Actor, user: &User) -> Verdict {
+    match actor {
+        Actor::System => Ok(()),
+        Actor::User(viewer) if viewer.role == Role::Admin => allow_if(
+            is_self(actor, user) || user.role != Role::Admin,
+            "Admins cannot change other admins.",
+        ),
+        Actor::User(viewer) if viewer.role == Role::Manager => allow_if(
+            user.role == Role::Employee,
+            "Managers can change employees only.",
+        ),
+        Actor::User(_) | Actor::Anonymous | Actor::Refused => {
+            Err(NotAllowed("Only managers and admins can change users."))
+        }
+    }
+}
+
+/// Change what a user logs in with. Comes after `may_update`.
+pub fn may_update_log_in(actor: &Actor) -> Verdict {
+    allow_if(
+        *actor == Actor::System || actor.has(Role::Admin),
+        "Only admins can change a username or an e-mail address.",
+    )
+}
+
+/// Deactivate or reactivate. Comes after `may_update`.
+pub fn may_set_active(actor: &Actor, user: &User) -> Verdict {
+    allow_if(!is_self(actor, user), "Nobody can deactivate themselves.")?;
+    allow_if(
+        matches!(user.status, UserStatus::Active | UserStatus::Deactivated),
+        "Only users who were let in can be deactivated or reactivated.",
+    )
+}
+
+pub fn may_set_role(actor: &Actor, user: &User) -> Verdict {
+    allow_if(
+        *actor == Actor::System || actor.has(Role::Admin),
+        "Only admins can set roles.",
+    )?;
+    allow_if(
+        user.status == UserStatus::Active,
+        "Roles can be set for active users only.",
+    )
+}
+
+pub fn may_delete(actor: &Actor, user: &User) -> Verdict {
+    allow_if(
+        *actor == Actor::System || actor.has(Role::Admin),
+        "Only admins can delete users.",
+    )?;
+    allow_if(!is_self(actor, user), "Nobody can delete themselves.")?;
+    allow_if(user.role != Role::Admin, "Admins cannot be deleted.")
+}
+
+/// Approve or reject a sign-up.
+pub fn may_decide(actor: &Actor, user: &User) -> Verdict {
+    allow_if(
+        *actor == Actor::System || actor.has(Role::Admin),
+        "Only admins can decide on sign-ups.",
+    )?;
+    allow_if(!is_self(actor, user), "Nobody can decide on themselves.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::Viewer;
+    use crate::entity::UserId;
+    use crate::entity::user::PasswordHash;
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    const VIEWER: UserId = UserId(Uuid::from_u128(1));
+    const OTHER: UserId = UserId(Uuid::from_u128(2));
+
+    fn actor(role: Role) -> Actor {
+        Actor::User(Viewer {
+            id: VIEWER,
+            role,
+            session_id: None,
+        })
+    }
+
+    fn user(id: UserId, role: Role, status: UserStatus) -> User {
+        User {
+            id,
+            username: "someone".into(),
+            username_key: "someone".into(),
+            username_skeleton: "someone".into(),
+            email: "someone@example.com".into(),
+            email_key: "someone@example.com".into(),
+            password_hash: PasswordHash(String::new()),
+            first_name: None,
+            last_name: None,
+            role,
+            status,
+            time_zone: "UTC".into(),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// Viewer's role, target (self or other), target's role: may update, set the role, delete.
+    #[test]
+    fn the_table_of_rights_over_active_users() {
+        use Role::{Admin, Employee, Manager};
+        for (role, target, target_role, update, set_role, delete) in [
+            (Employee, VIEWER, Employee, false, false, false),
+            (Employee, OTHER, Employee, false, false, false),
+            (Employee, OTHER, Manager, false, false, false),
+            (Employee, OTHER, Admin, false, false, false),
+            (Manager, VIEWER, Manager, false, false, false),
+            (Manager, OTHER, Employee, true, false, false),
+            (Manager, OTHER, Manager, false, false, false),
+            (Manager, OTHER, Admin, false, false, false),
+            (Admin, VIEWER, Admin, true, true, false),
+            (Admin, OTHER, Employee, true, true, true),
+            (Admin, OTHER, Manager, true, true, true),
+            (Admin, OTHER, Admin, false, true, false),
+        ] {
+            let actor = actor(role);
+            let user = user(target, target_role, UserStatus::Active);
+            let row = (role, target, target_role);
+            assert_eq!(may_update(&actor, &user).is_ok(), update, "update {row:?}");
+            assert_eq!(
+                may_set_role(&actor, &user).is_ok(),
+                set_role,
+                "role {row:?}"
+            );
+            assert_eq!(may_delete(&actor, &user).is_ok(), delete, "delete {row:?}");
+        }
+    }
+
+    #[test]
+    fn roles_are_set_and_activity_is_switched_only_where_the_status_allows_it() {
+        for (status, role, active) in [
+            (UserStatus::Pending, false, false),
+            (UserStatus::Active, true, true),
+            (UserStatus::Rejected, false, false),
+            (UserStatus::Deactivated, false, true),
+        ] {
+            let user = user(OTHER, Role::Employee, status);
+            assert_eq!(may_set_role(&actor(Role::Admin), &user).is_ok(), role);
+            assert_eq!(may_set_active(&actor(Role::Admin), &user).is_ok(), active);
+        }
+    }
+
+    #[test]
+    fn nobody_deactivates_or_decides_on_themselves() {
+        let own = user(VIEWER, Role::Admin, UserStatus::Active);
+        assert!(may_set_active(&actor(Role::Admin), &own).is_err());
+        assert!(may_decide(&actor(Role::Admin), &own).is_err());
+    }
+
+    #[test]
+    fn contact_is_for_the_person_managers_and_admins() {
+        let other = user(OTHER, Role::Employee, UserStatus::Active);
+        let own = user(VIEWER, Role::Employee, UserStatus::Active);
+        assert!(may_see_contact(&actor(Role::Employee), &own));
+        assert!(!may_see_contact(&actor(Role::Employee), &other));
+        assert!(may_see_contact(&actor(Role::Manager), &other));
+        assert!(!may_see_contact(&Actor::Anonymous, &other));
+    }
+}

@@ -1,0 +1,374 @@
+//! Checks and tidies what people typed, by the rules in the head of the
+//! contract: text is trimmed, blank optional text is none, lengths are counted
+//! in characters. All problems of a form are collected before it is refused.
+
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
+use chrono_tz::Tz;
+use email_address::EmailAddress;
+use unicode_security::skeleton;
+
+use crate::entity::user::Model as User;
+use crate::error::{Error, Problem, ProblemCode, Result};
+
+/// A field of an update: leave it, clear it, or set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Patch<T> {
+    Absent,
+    Null,
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+pub const NAME_MAX: usize = 100;
+pub const TITLE_MAX: usize = 255;
+pub const REASON_MAX: usize = 1_000;
+pub const DESCRIPTION_MAX: usize = 10_000;
+const USERNAME_MIN: usize = 2;
+const USERNAME_MAX: usize = 40;
+const EMAIL_MAX: usize = 254;
+
+/// Names that a stranger could pose as the house with. `muster create-admin` may use them.
+const RESERVED: &[&str] = &[
+    "admin",
+    "administrator",
+    "muster",
+    "root",
+    "security",
+    "support",
+    "system",
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    One,
+    Many,
+}
+
+pub struct Username {
+    pub text: String,
+    /// Case-folded; what a log-in is looked up by.
+    pub key: String,
+    /// What it looks like (UTS 39), so that two names cannot be mistaken for each other.
+    pub skeleton: String,
+}
+
+pub struct Email {
+    pub text: String,
+    pub key: String,
+}
+
+/// Collects what is wrong with a form.
+#[derive(Default)]
+pub struct Form(Vec<Problem>);
+
+impl Form {
+    pub fn problem(&mut self, field: &'static str, code: ProblemCode, message: impl Into<String>) {
+        self.0.push(Problem::new(field, code, message));
+    }
+
+    pub fn add(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// Refuses the form if anything is wrong with it.
+    pub fn check(self) -> Result<()> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Refused(self.0))
+        }
+    }
+
+    /// Text that must be there.
+    pub fn text(&mut self, field: &'static str, text: &str, max: usize, lines: Lines) -> String {
+        let text = self.optional_text(field, Some(text), max, lines);
+        if text.is_none() {
+            self.blank(field);
+        }
+        text.unwrap_or_default()
+    }
+
+    /// Text that may be left out; blank is none.
+    pub fn optional_text(
+        &mut self,
+        field: &'static str,
+        text: Option<&str>,
+        max: usize,
+        lines: Lines,
+    ) -> Option<String> {
+        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+        if text.chars().count() > max {
+            self.problem(field, ProblemCode::TooLong, format!("At most {max} characters."));
+        } else if let Some(bad) = text.chars().find(|c| is_forbidden(*c, lines)) {
+            self.problem(
+                field,
+                ProblemCode::Invalid,
+                format!("The invisible character U+{:04X} is not allowed.", u32::from(bad)),
+            );
+        }
+        Some(text.to_owned())
+    }
+
+    /// As `optional_text`, for an update: absent stays absent, blank clears.
+    pub fn patched_text(
+        &mut self,
+        field: &'static str,
+        text: &Patch<String>,
+        max: usize,
+        lines: Lines,
+    ) -> Patch<String> {
+        match text {
+            Patch::Absent => Patch::Absent,
+            Patch::Null => Patch::Null,
+            Patch::Set(text) => match self.optional_text(field, Some(text), max, lines) {
+                Some(text) => Patch::Set(text),
+                None => Patch::Null,
+            },
+        }
+    }
+
+    /// For an update of a field that cannot be empty: the value, if there is a new one.
+    pub fn required_patch<'a, T>(
+        &mut self,
+        field: &'static str,
+        patch: &'a Patch<T>,
+    ) -> Option<&'a T> {
+        match patch {
+            Patch::Absent => None,
+            Patch::Null => {
+                self.blank(field);
+                None
+            }
+            Patch::Set(value) => Some(value),
+        }
+    }
+
+    pub fn blank(&mut self, field: &'static str) {
+        self.problem(field, ProblemCode::Blank, "This cannot be blank.");
+    }
+
+    pub fn username(&mut self, text: &str) -> Username {
+        let text = text.trim();
+        let length = text.chars().count();
+        if text.is_empty() {
+            self.blank("username");
+        } else if !text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+            self.problem(
+                "username",
+                ProblemCode::Invalid,
+                "Only the letters A to Z, digits, '.', '_' and '-' are allowed.",
+            );
+        } else if length < USERNAME_MIN {
+            self.problem(
+                "username",
+                ProblemCode::TooShort,
+                format!("At least {USERNAME_MIN} characters."),
+            );
+        } else if length > USERNAME_MAX {
+            self.problem(
+                "username",
+                ProblemCode::TooLong,
+                format!("At most {USERNAME_MAX} characters."),
+            );
+        }
+        let key = text.to_lowercase();
+        Username {
+            text: text.to_owned(),
+            skeleton: skeleton(&key).collect(),
+            key,
+        }
+    }
+
+    /// Refuses a name that looks like one of ours.
+    pub fn refuse_reserved(&mut self, username: &Username) {
+        if RESERVED.iter().any(|reserved| skeleton(reserved).eq(username.skeleton.chars())) {
+            self.problem(
+                "username",
+                ProblemCode::Invalid,
+                "This username is reserved. Choose another.",
+            );
+        }
+    }
+
+    pub fn email(&mut self, text: &str) -> Email {
+        let text = text.trim();
+        let key = email_key(text);
+        if text.is_empty() {
+            self.blank("email");
+        } else if text.chars().count() > EMAIL_MAX {
+            self.problem(
+                "email",
+                ProblemCode::TooLong,
+                format!("At most {EMAIL_MAX} characters."),
+            );
+        } else if key.is_none() {
+            self.problem(
+                "email",
+                ProblemCode::Invalid,
+                "This is not an e-mail address, such as ada@example.com.",
+            );
+        }
+        Email {
+            text: text.to_owned(),
+            key: key.unwrap_or_default(),
+        }
+    }
+
+    /// An IANA name; none is the server's zone.
+    pub fn time_zone(&mut self, text: Option<&str>, default: Tz) -> String {
+        match text.map(str::trim).filter(|text| !text.is_empty()) {
+            None => default.name().to_owned(),
+            Some(text) => {
+                if let Ok(zone) = text.parse::<Tz>() {
+                    zone.name().to_owned()
+                } else {
+                    self.problem(
+                        "timeZone",
+                        ProblemCode::Invalid,
+                        "This is not an IANA time zone, such as Asia/Dhaka.",
+                    );
+                    String::new()
+                }
+            }
+        }
+    }
+
+    /// An instant of the years 1 to 9999, at the precision that is stored. Later years have five
+    /// digits, and would not sort.
+    pub fn instant(&mut self, field: &'static str, instant: DateTime<Utc>) -> DateTime<Utc> {
+        if !(1..=9999).contains(&instant.year()) {
+            self.problem(field, ProblemCode::Invalid, "The year must be from 1 to 9999.");
+        }
+        instant.trunc_subsecs(3)
+    }
+}
+
+/// What makes an address unique: the local part without regard to case, the domain in IDNA lower
+/// case. Dots and plus signs are left alone: what they mean is the receiver's business.
+pub fn email_key(text: &str) -> Option<String> {
+    let (local, domain) = text.trim().rsplit_once('@')?;
+    let domain = idna::domain_to_ascii_strict(domain).ok()?;
+    let key = format!("{}@{domain}", local.to_lowercase());
+    let has_forbidden = text.chars().any(|c| is_forbidden(c, Lines::One) || c == ' ' || c == '"');
+    (!has_forbidden && domain.contains('.') && EmailAddress::is_valid(&key)).then_some(key)
+}
+
+/// What a log-in form was given, as it is looked up: an address or a username.
+pub fn login_key(text: &str) -> String {
+    email_key(text).unwrap_or_else(|| text.trim().to_lowercase())
+}
+
+/// What passwords of this person must not be made of.
+pub fn own_words(user: &User) -> Vec<&str> {
+    [
+        Some(user.username.as_str()),
+        Some(user.email.as_str()),
+        user.first_name.as_deref(),
+        user.last_name.as_deref(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Control characters, and those that reorder the text around them.
+fn is_forbidden(c: char, lines: Lines) -> bool {
+    let is_layout = lines == Lines::Many && matches!(c, '\n' | '\r' | '\t');
+    let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    (c.is_control() && !is_layout) || reorders || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(form: Form) -> Vec<ProblemCode> {
+        form.0.into_iter().map(|problem| problem.code).collect()
+    }
+
+    #[test]
+    fn usernames_of_two_to_forty_plain_characters_pass() {
+        for (text, expected) in [
+            ("ada", vec![]),
+            ("  Ada.L-1_  ", vec![]),
+            ("ab", vec![]),
+            (&"x".repeat(40), vec![]),
+            ("", vec![ProblemCode::Blank]),
+            ("   ", vec![ProblemCode::Blank]),
+            ("a", vec![ProblemCode::TooShort]),
+            (&"x".repeat(41), vec![ProblemCode::TooLong]),
+            ("ada lovelace", vec![ProblemCode::Invalid]),
+            ("ada@example.com", vec![ProblemCode::Invalid]),
+            ("аda", vec![ProblemCode::Invalid]),
+            ("ada\u{200b}", vec![ProblemCode::Invalid]),
+        ] {
+            let mut form = Form::default();
+            form.username(text);
+            assert_eq!(codes(form), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_share_a_skeleton() {
+        let skeleton = |text| Form::default().username(text).skeleton;
+        assert_eq!(skeleton("paul"), skeleton("PAU1"));
+        assert_eq!(skeleton("tom"), skeleton("torn"));
+        assert_ne!(skeleton("emp1"), skeleton("emp2"));
+    }
+
+    #[test]
+    fn addresses_are_compared_without_regard_to_case_and_spelling_of_the_domain() {
+        assert_eq!(email_key(" Ada@Example.COM "), Some("ada@example.com".into()));
+        assert_eq!(email_key("ada@BÜCHER.example"), email_key("ada@xn--bcher-kva.example"));
+        assert_ne!(email_key("ada+1@example.com"), email_key("ada@example.com"));
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused() {
+        for text in [
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@localhost",
+            "a b@example.com",
+            "ada@exa mple.com",
+            "ada@example.com\r\nBcc: eve@example.com",
+            "ada@-example.com",
+            "ada@@example.com",
+            "<ada@example.com>",
+            "\"ada\"@example.com",
+        ] {
+            assert_eq!(email_key(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_are_refused_but_layout_passes_where_there_are_lines() {
+        for (text, lines, ok) in [
+            ("two\nlines\twith a tab", Lines::Many, true),
+            ("two\nlines", Lines::One, false),
+            ("bell\u{7}", Lines::Many, false),
+            ("turn\u{202e}ed", Lines::Many, false),
+            ("nul\0", Lines::Many, false),
+        ] {
+            let mut form = Form::default();
+            form.text("description", text, 100, lines);
+            assert_eq!(form.check().is_ok(), ok, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_reserved_name_is_refused_in_any_disguise() {
+        for text in ["admin", "ADMIN", "rnuster", "R00t"] {
+            let mut form = Form::default();
+            let username = form.username(text);
+            form.refuse_reserved(&username);
+            assert!(form.check().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The domain's verbs. One verb is one function is one transaction, and reads
+//! always the same: check the input, open the transaction, load, ask the policy,
+//! change, write the mail that follows from it, commit. Called by `graphql`,
+//! `http`, `worker` and the command line.
+//!
+//! Nothing slow happens while a transaction is open: no Argon2, no network. On
+//! `SQLite` it would stop every writer.
+
+pub mod approval;
+pub mod delivery;
+pub mod demo;
+mod input;
+pub mod password;
+pub mod report;
+pub mod session;
+pub mod task;
+pub mod user;
+
+pub use input::Patch;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::credential::{Passwords, Tokens};
+use crate::error::{Error, Result};
+use crate::generator::Generator;
+use crate::store::{self, Db, Tx};
+
+/// What every verb works with. Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct Context {
+    pub db: Db,
+    pub clock: Clock,
+    pub generator: Generator,
+    pub settings: Arc<Settings>,
+    pub passwords: Passwords,
+    pub tokens: Tokens,
+    pub wake: Wake,
+}
+
+impl Context {
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Opens the transaction of a verb. Whether the actor still is who they were when the request
+    /// began is looked up inside of it, so that a right lost meanwhile is not used once more.
+    async fn begin(&self, actor: &Actor) -> Result<Tx> {
+        let tx = self.db.begin().await?;
+        if let Actor::User(viewer) = actor {
+            let session_id = viewer.session_id.ok_or(Error::Unauthenticated)?;
+            let standing = store::session::find_standing(&tx, session_id)
+                .await?
+                .filter(|standing| standing.is_of(viewer.id, self.now()))
+                .ok_or(Error::Unauthenticated)?;
+            if standing.role != viewer.role {
+                return Err(Error::Unavailable(
+                    "the role of the user changed during the request".into(),
+                ));
+            }
+        }
+        Ok(tx)
+    }
+
+    fn new_id(&self, now: DateTime<Utc>) -> Uuid {
+        self.generator.uuid(now)
+    }
+}
+
+/// Tells the workers of this process that a job was committed, so that they need not wait for
+/// their next look at the queue. A hint only: a job nobody was woken for is found all the same.
+#[derive(Clone)]
+pub struct Wake(Arc<watch::Sender<()>>);
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(())))
+    }
+}
+
+impl Wake {
+    pub fn workers(&self) {
+        self.0.send_replace(());
+    }
+
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
+    }
+}
+
+/// Where a request came from, shown to people in the list of their sessions.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+}

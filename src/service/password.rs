@@ -1,0 +1,180 @@
+//! New passwords: by mailed link for those who forgot theirs, and by the current
+//! one for those who did not.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
+use super::Context;
+use super::delivery::{Notice, enqueue};
+use super::input::{Form, own_words};
+use crate::actor::Actor;
+use crate::credential::{ResetToken, Verdict};
+use crate::entity::reset_token::Model as StoredToken;
+use crate::entity::user::{Model as User, PasswordHash};
+use crate::entity::{MailKind, ResetTokenId, UserStatus};
+use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::store::{self, Source, Tx};
+
+/// How long a mailed link is good for. OWASP ASVS 5.0 (6.5.5) says 10 minutes for codes that are
+/// typed in; a link of 256 bits cannot be guessed, and mail is often slower than that.
+pub const RESET_LIFE: TimeDelta = TimeDelta::minutes(30);
+
+/// Sends a link to the person behind this address, if there is one. The same is written, in the
+/// same time, if there is none.
+pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
+    let mut form = Form::default();
+    let email = form.email(email);
+    form.check()?;
+    let user = store::user::find_by_email(&cx.db, &email.key)
+        .await?
+        .filter(may_reset);
+    let user_id = user.as_ref().map(|user| user.id);
+
+    let now = cx.now();
+    let id = ResetTokenId(cx.new_id(now));
+    let token = StoredToken {
+        id,
+        user_id,
+        token_hash: cx.tokens.reset(id).hash(),
+        created_at: now,
+        expires_at: now + RESET_LIFE,
+        ended_at: None,
+    };
+    let notice = Notice {
+        kind: MailKind::PasswordReset,
+        cause: id.to_string(),
+        // The worker makes the link again from the id: the token itself is nowhere in the database.
+        params: json!({ "reset_token_id": id }),
+    };
+    let tx = cx.db.begin().await?;
+    store::reset_token::end_all_of(&tx, user_id, now).await?;
+    store::reset_token::insert(&tx, token).await?;
+    enqueue(cx, &tx, user.as_ref(), notice, now).await?;
+    tx.commit().await?;
+    cx.wake.workers();
+    Ok(())
+}
+
+/// Sets a new password by a mailed link, and ends every session.
+pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User> {
+    let token_hash = ResetToken::parse(token).ok_or_else(invalid_token)?.hash();
+    let now = cx.now();
+    let stored = store::reset_token::find_by_hash(&cx.db, &token_hash).await?;
+    let user = find_holder(&cx.db, stored, now).await?;
+    let hash = new_hash(cx, new_password, &user).await?;
+
+    let tx = cx.db.begin().await?;
+    // Of several that present the token at once, the first to get here uses it up for the others.
+    let stored = store::reset_token::find_by_hash_to_change(&tx, &token_hash).await?;
+    let user = find_holder(&tx, stored, now).await?;
+    let user = set_password(cx, &tx, user, hash, now).await?;
+    store::session::delete_all_of(&tx, user.id, None).await?;
+    tx.commit().await?;
+    cx.wake.workers();
+    tracing::info!(user = %user.id, "a password was reset by link");
+    Ok(user)
+}
+
+/// Sets a new password for somebody who knows the current one, and ends their other sessions.
+pub async fn change(
+    cx: &Context,
+    actor: &Actor,
+    current_password: &str,
+    new_password: &str,
+) -> Result<User> {
+    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let user = store::user::find(&cx.db, actor, viewer.id)
+        .await?
+        .ok_or(Error::Unauthenticated)?;
+    let verdict = cx.passwords.verify(current_password, Some(&user.password_hash)).await?;
+    if verdict == Verdict::Wrong {
+        return Err(wrong_password());
+    }
+    let hash = new_hash(cx, new_password, &user).await?;
+
+    let tx = cx.begin(actor).await?;
+    let current = store::user::find_to_change(&tx, actor, viewer.id)
+        .await?
+        .ok_or(Error::Unauthenticated)?;
+    if current.password_hash != user.password_hash {
+        return Err(wrong_password());
+    }
+    let user = set_password(cx, &tx, current, hash, cx.now()).await?;
+    store::session::delete_all_of(&tx, user.id, viewer.session_id).await?;
+    tx.commit().await?;
+    cx.wake.workers();
+    tracing::info!(user = %user.id, "somebody changed their password");
+    Ok(user)
+}
+
+/// What both ways have in common: the new hash, no link left that works, and a mail that tells.
+async fn set_password(
+    cx: &Context,
+    tx: &Tx,
+    before: User,
+    hash: PasswordHash,
+    now: DateTime<Utc>,
+) -> Result<User> {
+    let mut user = before.clone();
+    user.password_hash = hash;
+    user.updated_at = now;
+    store::user::update(tx, &before, &user).await?;
+    store::reset_token::end_all_of(tx, Some(user.id), now).await?;
+    let notice = Notice {
+        kind: MailKind::PasswordChanged,
+        cause: cx.new_id(now).to_string(),
+        params: json!({ "at": now }),
+    };
+    enqueue(cx, tx, Some(&user), notice, now).await?;
+    Ok(user)
+}
+
+async fn new_hash(cx: &Context, password: &str, user: &User) -> Result<PasswordHash> {
+    let problem = cx
+        .passwords
+        .problem("newPassword", password, &own_words(user))
+        .await?;
+    match problem {
+        Some(problem) => Err(problem.into()),
+        None => cx.passwords.hash(password).await,
+    }
+}
+
+/// The person whose link this is, if it still works.
+async fn find_holder(
+    source: &impl Source,
+    token: Option<StoredToken>,
+    now: DateTime<Utc>,
+) -> Result<User> {
+    let user_id = token
+        .filter(|token| token.ended_at.is_none() && token.expires_at > now)
+        .and_then(|token| token.user_id)
+        .ok_or_else(invalid_token)?;
+    store::user::find(source, &Actor::System, user_id)
+        .await?
+        .filter(may_reset)
+        .ok_or_else(invalid_token)
+}
+
+/// People who wait for a decision may reset, too: they still cannot log in.
+fn may_reset(user: &User) -> bool {
+    matches!(user.status, UserStatus::Active | UserStatus::Pending)
+}
+
+fn invalid_token() -> Error {
+    Problem::new(
+        "token",
+        ProblemCode::InvalidToken,
+        "This link was used, replaced by a newer one, or expired. Ask for a new one.",
+    )
+    .into()
+}
+
+fn wrong_password() -> Error {
+    Problem::new(
+        "currentPassword",
+        ProblemCode::InvalidCredentials,
+        "This is not your current password.",
+    )
+    .into()
+}

@@ -1,0 +1,236 @@
+//! Log-in, and everything that keeps or ends a session. Whoever holds a session
+//! is looked up in the store at each request: nothing about rights is in the
+//! token.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::input::login_key;
+use super::{Client, Context};
+use crate::actor::{Actor, Viewer};
+use crate::credential::{AccessToken, RefreshToken, Verdict};
+use crate::entity::refresh_token::Model as StoredToken;
+use crate::entity::session::Model as Session;
+use crate::entity::user::Model as User;
+use crate::entity::{SessionId, UserStatus};
+use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::store::{self, Tx};
+
+/// The oldest session beyond these ends at the next log-in (OWASP ASVS 5.0, 7.1.2).
+const SESSIONS_MAX: u64 = 50;
+
+/// A refresh token that is presented again this soon, while its successor is unused, gets the
+/// same successor: an answer can get lost on the way.
+const GRACE: TimeDelta = TimeDelta::seconds(10);
+
+/// What a client keeps.
+pub struct Tokens {
+    pub access: AccessToken,
+    pub refresh: RefreshToken,
+}
+
+/// Who stands behind this access token now. An error only when the store cannot tell.
+pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
+    let Some(claims) = cx.tokens.verify_access(token) else {
+        return Ok(Actor::Refused);
+    };
+    let standing = store::session::find_standing(&cx.db, claims.session_id).await?;
+    Ok(standing
+        .filter(|standing| standing.is_of(claims.user_id, cx.now()))
+        .map_or(Actor::Refused, |standing| {
+            Actor::User(Viewer {
+                id: standing.user_id,
+                role: standing.role,
+                session_id: Some(claims.session_id),
+            })
+        }))
+}
+
+/// Opens a session. An unknown login and a wrong password get the same answer, after the same
+/// single run of Argon2; only the right password learns why an account is closed.
+pub async fn log_in(
+    cx: &Context,
+    login: &str,
+    password: &str,
+    client: &Client,
+) -> Result<(Tokens, User)> {
+    let user = store::user::find_by_login(&cx.db, &login_key(login)).await?;
+    let hash = user.as_ref().map(|user| &user.password_hash);
+    let verdict = cx.passwords.verify(password, hash).await?;
+    let (Some(user), Verdict::Right | Verdict::RightButWeak) = (user, verdict) else {
+        tracing::info!(ip = ?client.ip, "a log-in was refused");
+        return Err(Error::refused(
+            ProblemCode::InvalidCredentials,
+            "Username, e-mail address or password is wrong.",
+        ));
+    };
+    check_status(user.status)?;
+    let renewed_hash = match verdict {
+        Verdict::RightButWeak => Some(cx.passwords.hash(password).await?),
+        Verdict::Right | Verdict::Wrong => None,
+    };
+
+    let now = cx.now();
+    let tx = cx.db.begin().await?;
+    // The password was checked outside of the transaction; what it was checked against must still stand.
+    let before = store::user::find_to_change(&tx, &Actor::System, user.id)
+        .await?
+        .filter(|current| current.password_hash == user.password_hash)
+        .ok_or_else(|| {
+            Error::refused(
+                ProblemCode::InvalidCredentials,
+                "Username, e-mail address or password is wrong.",
+            )
+        })?;
+    check_status(before.status)?;
+    let mut user = before.clone();
+    if let Some(hash) = renewed_hash {
+        user.password_hash = hash;
+        store::user::update(&tx, &before, &user).await?;
+    }
+    let session = Session {
+        id: SessionId(cx.new_id(now)),
+        user_id: user.id,
+        created_at: now,
+        last_used_at: now,
+        expires_at: expiry(cx, now, now),
+        ip_address: client.ip.map(|ip| ip.to_string()),
+        user_agent: client.user_agent.clone(),
+    };
+    store::session::insert(&tx, session.clone()).await?;
+    store::session::delete_oldest_of(&tx, user.id, SESSIONS_MAX).await?;
+    let refresh = cx.tokens.first_refresh();
+    insert_token(&tx, &refresh, session.id, now).await?;
+    let access = cx.tokens.issue_access(user.id, session.id)?;
+    tx.commit().await?;
+    tracing::info!(user = %user.id, session = %session.id, ip = ?client.ip, "somebody logged in");
+    Ok((Tokens { access, refresh }, user))
+}
+
+fn check_status(status: UserStatus) -> Result<()> {
+    match status {
+        UserStatus::Active => Ok(()),
+        UserStatus::Pending => Err(Error::refused(
+            ProblemCode::NotApproved,
+            "An admin has not decided on this sign-up yet. A mail will tell.",
+        )),
+        UserStatus::Rejected => Err(Error::refused(
+            ProblemCode::NotApproved,
+            "An admin turned this sign-up down.",
+        )),
+        UserStatus::Deactivated => Err(Error::refused(
+            ProblemCode::Deactivated,
+            "This account is deactivated. Ask an admin.",
+        )),
+    }
+}
+
+/// Exchanges a refresh token for new tokens. Each is good once: one that is presented again
+/// means that two parties hold it, and ends the session for both (RFC 9700, section 4.14).
+pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
+    let presented = RefreshToken::parse(presented).ok_or_else(invalid_token)?;
+    let now = cx.now();
+    let tx = cx.db.begin().await?;
+    let token = store::session::find_refresh_token(&tx, &presented.hash())
+        .await?
+        .ok_or_else(invalid_token)?;
+    let session = store::session::find_to_change(&tx, token.session_id)
+        .await?
+        .filter(|session| session.expires_at > now)
+        .ok_or_else(invalid_token)?;
+    let active = store::user::find(&tx, &Actor::System, session.user_id)
+        .await?
+        .is_some_and(|user| user.status == UserStatus::Active);
+    if !active {
+        return Err(invalid_token());
+    }
+
+    let successor = cx.tokens.successor(&presented);
+    let may_use = match token.used_at {
+        None => {
+            store::session::mark_refresh_token_used(&tx, &token.token_hash, now).await?;
+            insert_token(&tx, &successor, session.id, now).await?;
+            true
+        }
+        Some(used_at) => {
+            let unused = store::session::find_refresh_token(&tx, &successor.hash())
+                .await?
+                .is_some_and(|successor| successor.used_at.is_none());
+            unused && now - used_at <= GRACE
+        }
+    };
+    if !may_use {
+        store::session::delete(&tx, session.user_id, session.id, now).await?;
+        tx.commit().await?;
+        tracing::warn!(user = %session.user_id, session = %session.id, "a used refresh token was presented again; its session was ended");
+        return Err(invalid_token());
+    }
+    let expires_at = expiry(cx, session.created_at, now);
+    store::session::extend(&tx, session.id, now, expires_at).await?;
+    let access = cx.tokens.issue_access(session.user_id, session.id)?;
+    tx.commit().await?;
+    Ok(Tokens {
+        access,
+        refresh: successor,
+    })
+}
+
+/// Ends the actor's session, or all of theirs.
+pub async fn log_out(cx: &Context, actor: &Actor, everywhere: bool) -> Result<()> {
+    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let tx = cx.begin(actor).await?;
+    if everywhere {
+        store::session::delete_all_of(&tx, viewer.id, None).await?;
+    } else if let Some(session_id) = viewer.session_id {
+        store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(user = %viewer.id, everywhere, "somebody logged out");
+    Ok(())
+}
+
+/// Ends one of the actor's own sessions.
+pub async fn revoke(
+    cx: &Context,
+    actor: &Actor,
+    session_id: Option<SessionId>,
+) -> Result<SessionId> {
+    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let not_found = || Problem::not_found("sessionId", "session");
+    let session_id = session_id.ok_or_else(not_found)?;
+    let tx = cx.begin(actor).await?;
+    if !store::session::delete(&tx, viewer.id, session_id, cx.now()).await? {
+        return Err(not_found().into());
+    }
+    tx.commit().await?;
+    tracing::info!(user = %viewer.id, session = %session_id, "a session was revoked");
+    Ok(session_id)
+}
+
+/// A session lasts while it is used, but never longer than its absolute life.
+fn expiry(cx: &Context, created_at: DateTime<Utc>, used_at: DateTime<Utc>) -> DateTime<Utc> {
+    (used_at + cx.settings.refresh_token_ttl).min(created_at + cx.settings.session_max_age)
+}
+
+async fn insert_token(
+    tx: &Tx,
+    token: &RefreshToken,
+    session_id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let stored = StoredToken {
+        token_hash: token.hash(),
+        session_id,
+        created_at: now,
+        used_at: None,
+    };
+    store::session::insert_refresh_token(tx, stored).await
+}
+
+fn invalid_token() -> Error {
+    Problem::new(
+        "refreshToken",
+        ProblemCode::InvalidToken,
+        "This token is unknown, used or expired. Log in again.",
+    )
+    .into()
+}

@@ -1,0 +1,341 @@
+//! Verbs on people: signing up, one's own profile, and what admins and managers
+//! do to others.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::Context;
+use super::delivery::{Notice, enqueue};
+use super::input::{Email, Form, Lines, NAME_MAX, Patch, Username};
+use crate::actor::Actor;
+use crate::entity::approval::Model as Approval;
+use crate::entity::user::{Model as User, PasswordHash};
+use crate::entity::{ApprovalDecision, ApprovalId, MailKind, Role, UserId, UserStatus};
+use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::policy;
+use crate::store::{self, Tx};
+
+pub struct SignUp {
+    pub username: String,
+    pub email: String,
+    pub password: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub requested_role: Option<Role>,
+    pub time_zone: Option<String>,
+}
+
+/// Adds a user who waits for an admin's decision, with the welcome mail.
+pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
+    if !cx.settings.sign_up_open {
+        return Err(Error::refused(
+            ProblemCode::NotAllowed,
+            "This server takes no sign-ups. Ask an admin.",
+        ));
+    }
+    let mut form = Form::default();
+    let username = form.username(&input.username);
+    form.refuse_reserved(&username);
+    let email = form.email(&input.email);
+    let first_name = name(&mut form, "firstName", input.first_name.as_deref());
+    let last_name = name(&mut form, "lastName", input.last_name.as_deref());
+    let time_zone = form.time_zone(input.time_zone.as_deref(), cx.settings.time_zone);
+    let requested_role = input.requested_role.unwrap_or(Role::Employee);
+    if requested_role == Role::Admin {
+        form.problem(
+            "requestedRole",
+            ProblemCode::Invalid,
+            "Ask for EMPLOYEE or MANAGER; only an admin can make admins.",
+        );
+    }
+    let names = [first_name.as_deref(), last_name.as_deref()];
+    let password_hash =
+        checked_password(cx, form, &input.password, &username, &email, names).await?;
+
+    let now = cx.now();
+    let user = User {
+        id: UserId(cx.new_id(now)),
+        username: username.text,
+        username_key: username.key,
+        username_skeleton: username.skeleton,
+        email: email.text,
+        email_key: email.key,
+        password_hash,
+        first_name,
+        last_name,
+        role: Role::Employee,
+        status: UserStatus::Pending,
+        time_zone,
+        created_at: now,
+        updated_at: now,
+    };
+    let approval = Approval {
+        id: ApprovalId(cx.new_id(now)),
+        user_id: Some(user.id),
+        requested_role,
+        granted_role: None,
+        decision: ApprovalDecision::Pending,
+        decided_by: None,
+        decided_at: None,
+        reason: None,
+        created_at: now,
+    };
+    let notice = Notice {
+        kind: MailKind::Welcome,
+        cause: user.id.to_string(),
+        params: json!({}),
+    };
+    let tx = cx.db.begin().await?;
+    store::user::insert(&tx, user.clone()).await?;
+    store::approval::insert(&tx, approval).await?;
+    enqueue(cx, &tx, Some(&user), notice, now).await?;
+    tx.commit().await?;
+    cx.wake.workers();
+    tracing::info!(user = %user.id, "somebody signed up");
+    Ok(user)
+}
+
+pub struct CreateAdmin {
+    pub username: String,
+    pub email: String,
+    pub password: String,
+}
+
+/// Adds an active admin. For the command line only: no request reaches it.
+pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
+    let mut form = Form::default();
+    let username = form.username(&input.username);
+    let email = form.email(&input.email);
+    let password_hash =
+        checked_password(cx, form, &input.password, &username, &email, [None, None]).await?;
+    let now = cx.now();
+    let user = User {
+        id: UserId(cx.new_id(now)),
+        username: username.text,
+        username_key: username.key,
+        username_skeleton: username.skeleton,
+        email: email.text,
+        email_key: email.key,
+        password_hash,
+        first_name: None,
+        last_name: None,
+        role: Role::Admin,
+        status: UserStatus::Active,
+        time_zone: cx.settings.time_zone.name().to_owned(),
+        created_at: now,
+        updated_at: now,
+    };
+    let tx = cx.db.begin().await?;
+    store::user::insert(&tx, user.clone()).await?;
+    tx.commit().await?;
+    tracing::info!(user = %user.id, "an admin was created from the command line");
+    Ok(user)
+}
+
+pub struct UpdateProfile {
+    pub username: Patch<String>,
+    pub first_name: Patch<String>,
+    pub last_name: Patch<String>,
+    pub time_zone: Patch<String>,
+}
+
+/// Changes one's own names and time zone. What one may do, and the address that one's password
+/// is reset by, are not among them.
+pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -> Result<User> {
+    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+    let mut form = Form::default();
+    let username = new_username(&mut form, &input.username);
+    let first_name = form.patched_text("firstName", &input.first_name, NAME_MAX, Lines::One);
+    let last_name = form.patched_text("lastName", &input.last_name, NAME_MAX, Lines::One);
+    let time_zone = match &input.time_zone {
+        Patch::Absent => None,
+        Patch::Null => Some(form.time_zone(None, cx.settings.time_zone)),
+        Patch::Set(text) => Some(form.time_zone(Some(text), cx.settings.time_zone)),
+    };
+    form.check()?;
+
+    let tx = cx.begin(actor).await?;
+    let before = store::user::find_to_change(&tx, actor, id)
+        .await?
+        .ok_or(Error::Unauthenticated)?;
+    let mut user = before.clone();
+    set_username(&mut user, username);
+    apply(&mut user.first_name, first_name);
+    apply(&mut user.last_name, last_name);
+    if let Some(time_zone) = time_zone {
+        user.time_zone = time_zone;
+    }
+    save(&tx, &before, &mut user, cx.now()).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+pub struct UpdateUser {
+    /// None when the id is garbled, which is as good as unknown.
+    pub user_id: Option<UserId>,
+    pub username: Patch<String>,
+    pub email: Patch<String>,
+    pub first_name: Patch<String>,
+    pub last_name: Patch<String>,
+    pub active: Patch<bool>,
+}
+
+/// Changes somebody, as far as the actor's rights over them go.
+pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<User> {
+    let mut form = Form::default();
+    let username = new_username(&mut form, &input.username);
+    let email = form
+        .required_patch("email", &input.email)
+        .map(|text| form.email(text));
+    let first_name = form.patched_text("firstName", &input.first_name, NAME_MAX, Lines::One);
+    let last_name = form.patched_text("lastName", &input.last_name, NAME_MAX, Lines::One);
+    let active = form.required_patch("active", &input.active).copied();
+
+    let now = cx.now();
+    let tx = cx.begin(actor).await?;
+    let before = find(&tx, actor, input.user_id).await?;
+    policy::user::may_update(actor, &before).map_err(|refusal| refusal.at("userId"))?;
+    for (field, is_absent) in [
+        ("username", input.username.is_absent()),
+        ("email", input.email.is_absent()),
+    ] {
+        if !is_absent && let Err(refusal) = policy::user::may_update_log_in(actor) {
+            form.add(refusal.at(field));
+        }
+    }
+    if active.is_some()
+        && let Err(refusal) = policy::user::may_set_active(actor, &before)
+    {
+        form.add(refusal.at("active"));
+    }
+    form.check()?;
+
+    let mut user = before.clone();
+    set_username(&mut user, username);
+    if let Some(email) = email {
+        user.email = email.text;
+        user.email_key = email.key;
+    }
+    apply(&mut user.first_name, first_name);
+    apply(&mut user.last_name, last_name);
+    match active {
+        Some(true) => user.status = UserStatus::Active,
+        Some(false) => user.status = UserStatus::Deactivated,
+        None => {}
+    }
+    save(&tx, &before, &mut user, now).await?;
+    if user.status == UserStatus::Deactivated && before.status == UserStatus::Active {
+        store::session::delete_all_of(&tx, user.id, None).await?;
+    }
+    if user.status != before.status || user.email_key != before.email_key {
+        store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(user = %user.id, by = ?actor.user_id(), "a user was changed");
+    Ok(user)
+}
+
+/// Sets the role of an active user. There is always an active admin left.
+pub async fn set_role(
+    cx: &Context,
+    actor: &Actor,
+    user_id: Option<UserId>,
+    role: Role,
+) -> Result<User> {
+    let now = cx.now();
+    let tx = cx.begin(actor).await?;
+    let before = find(&tx, actor, user_id).await?;
+    policy::user::may_set_role(actor, &before).map_err(|refusal| refusal.at("userId"))?;
+    if before.role == Role::Admin
+        && role != Role::Admin
+        && store::user::count_other_active_admins(&tx, before.id).await? == 0
+    {
+        return Err(Problem::new(
+            "userId",
+            ProblemCode::LastAdmin,
+            "This is the last active admin. Make somebody else an admin first.",
+        )
+        .into());
+    }
+    let mut user = before.clone();
+    user.role = role;
+    save(&tx, &before, &mut user, now).await?;
+    tx.commit().await?;
+    tracing::info!(user = %user.id, by = ?actor.user_id(), role = ?role, "a role was set");
+    Ok(user)
+}
+
+/// Deletes somebody. Their tasks stay, unassigned; their sessions and waiting mails go.
+pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<UserId> {
+    let tx = cx.begin(actor).await?;
+    let user = find(&tx, actor, user_id).await?;
+    policy::user::may_delete(actor, &user).map_err(|refusal| refusal.at("userId"))?;
+    store::task::unassign_all_of(&tx, user.id, cx.now()).await?;
+    store::user::delete(&tx, user.id).await?;
+    tx.commit().await?;
+    tracing::info!(user = %user.id, by = ?actor.user_id(), "a user was deleted");
+    Ok(user.id)
+}
+
+/// The user as the transaction sees them; one whom the actor may not see is not there.
+pub(super) async fn find(tx: &Tx, actor: &Actor, id: Option<UserId>) -> Result<User> {
+    let user = match id {
+        Some(id) => store::user::find_to_change(tx, actor, id).await?,
+        None => None,
+    };
+    user.ok_or_else(|| Problem::not_found("userId", "user").into())
+}
+
+async fn save(tx: &Tx, before: &User, user: &mut User, now: DateTime<Utc>) -> Result<()> {
+    if user != before {
+        user.updated_at = now;
+        store::user::update(tx, before, user).await?;
+    }
+    Ok(())
+}
+
+/// Judges the password last, and together with whatever else is wrong with the form.
+async fn checked_password(
+    cx: &Context,
+    mut form: Form,
+    password: &str,
+    username: &Username,
+    email: &Email,
+    names: [Option<&str>; 2],
+) -> Result<PasswordHash> {
+    let mut own_words = vec![username.text.as_str(), email.text.as_str()];
+    own_words.extend(names.into_iter().flatten());
+    if let Some(problem) = cx.passwords.problem("password", password, &own_words).await? {
+        form.add(problem);
+    }
+    form.check()?;
+    cx.passwords.hash(password).await
+}
+
+fn name(form: &mut Form, field: &'static str, text: Option<&str>) -> Option<String> {
+    form.optional_text(field, text, NAME_MAX, Lines::One)
+}
+
+fn new_username(form: &mut Form, patch: &Patch<String>) -> Option<Username> {
+    let username = form
+        .required_patch("username", patch)
+        .map(|text| form.username(text))?;
+    form.refuse_reserved(&username);
+    Some(username)
+}
+
+fn set_username(user: &mut User, username: Option<Username>) {
+    if let Some(username) = username {
+        user.username = username.text;
+        user.username_key = username.key;
+        user.username_skeleton = username.skeleton;
+    }
+}
+
+fn apply(field: &mut Option<String>, patch: Patch<String>) {
+    match patch {
+        Patch::Absent => {}
+        Patch::Null => *field = None,
+        Patch::Set(value) => *field = Some(value),
+    }
+}

@@ -1,0 +1,122 @@
+//! Deliveries: written with their cause, claimed by compare-and-set, finished
+//! only by the claim that still holds them.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+
+use super::change::changed;
+use super::{Source, Tx};
+use crate::entity::delivery::{Column, Entity, Model};
+use crate::entity::{DeliveryId, DeliveryState};
+use crate::error::Result;
+
+/// Adds a delivery; false when this cause has its mail already.
+pub async fn insert(tx: &Tx, delivery: Model) -> Result<bool> {
+    let inserted = Entity::insert(delivery.into_active_model().reset_all())
+        .on_conflict(
+            OnConflict::columns([Column::Kind, Column::RecipientId, Column::Cause])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx.connection())
+        .await;
+    match inserted {
+        Ok(_) => Ok(true),
+        Err(DbErr::RecordNotInserted) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn find(source: &impl Source, id: DeliveryId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id).one(source.connection()).await?)
+}
+
+/// The row as it stands in this transaction, held against other writers until its end.
+pub async fn find_to_change(tx: &Tx, id: DeliveryId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+/// Waiting past its time, or held by a worker whose lease ran out.
+pub fn is_claimable(delivery: &Model, now: DateTime<Utc>) -> bool {
+    match delivery.state {
+        DeliveryState::Due => delivery.due_at <= now,
+        DeliveryState::Sending => delivery.leased_until.is_none_or(|until| until <= now),
+        DeliveryState::Sent | DeliveryState::Failed | DeliveryState::Suppressed => false,
+    }
+}
+
+/// The same as `is_claimable`, for the database.
+fn claimable(now: DateTime<Utc>) -> Condition {
+    Condition::any()
+        .add(
+            Column::State
+                .eq(DeliveryState::Due)
+                .and(Column::DueAt.lte(now)),
+        )
+        .add(
+            Column::State
+                .eq(DeliveryState::Sending)
+                .and(Column::LeasedUntil.lte(now)),
+        )
+}
+
+/// Writes what differs if the row still has the fencing number that it was read with; false when
+/// another worker took it over.
+pub async fn update_if_held(tx: &Tx, before: &Model, after: &Model) -> Result<bool> {
+    let result = Entity::update_many()
+        .set(changed::<Entity>(before, after))
+        .filter(Column::Id.eq(before.id))
+        .filter(Column::Fence.eq(before.fence))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// What can be claimed and has no job on its way, oldest first. `ignoring_announcements`: a job
+/// that was on its way may have died with the process before this one.
+pub async fn list_missed(
+    source: &impl Source,
+    now: DateTime<Utc>,
+    ignoring_announcements: bool,
+    limit: u64,
+) -> Result<Vec<DeliveryId>> {
+    let mut select = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(claimable(now));
+    if !ignoring_announcements {
+        select = select.filter(Column::AnnouncedUntil.lte(now));
+    }
+    Ok(select
+        .order_by_asc(Column::DueAt)
+        .limit(limit)
+        .into_tuple()
+        .all(source.connection())
+        .await?)
+}
+
+/// Notes that a job is on its way for each of these.
+pub async fn announce(tx: &Tx, ids: &[DeliveryId], until: DateTime<Utc>) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::AnnouncedUntil, Expr::val(until))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Clears away what was finished before this.
+pub async fn delete_finished(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::FinishedAt.lt(before))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Keyset pages: a page begins where the one before ended, by the values that
+//! the rows are sorted by, so rows that come or go meanwhile neither repeat nor
+//! hide others.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, Order};
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use uuid::Uuid;
+
+/// The value of the sorted column in one row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SortKey {
+    Instant(DateTime<Utc>),
+    Text(String),
+    /// The row has none, and comes last in either direction.
+    Missing,
+}
+
+/// A row's place in a list. The id breaks ties, in the same direction.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    pub key: SortKey,
+    pub id: Uuid,
+}
+
+/// Which part of a list is asked for: the first rows, or (`backward`) the last
+/// ones, of what lies between the two positions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    pub size: u64,
+    pub backward: bool,
+    pub after: Option<Position>,
+    pub before: Option<Position>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub has_next_page: bool,
+    pub has_previous_page: bool,
+}
+
+/// What a list is sorted by.
+pub(super) struct Sort {
+    /// An expression that is never null and stands as it is in an index.
+    pub key: Expr,
+    pub id: Expr,
+    pub descending: bool,
+    /// What `key` is for a row that has no value.
+    pub missing: Expr,
+}
+
+impl Sort {
+    fn position(&self, position: &Position) -> Expr {
+        let key = match &position.key {
+            SortKey::Instant(instant) => Expr::val(*instant),
+            SortKey::Text(text) => Expr::val(text.as_str()),
+            SortKey::Missing => self.missing.clone(),
+        };
+        Expr::tuple([key, Expr::val(position.id)])
+    }
+
+    /// The condition that keeps a row between the two positions. A row-value comparison, since
+    /// databases cannot use an index for the same thing spelled out with OR.
+    pub fn between(&self, window: &Window) -> Vec<Expr> {
+        let row = Expr::tuple([self.key.clone(), self.id.clone()]);
+        let mut conditions = Vec::new();
+        for (position, is_after) in [(&window.after, true), (&window.before, false)] {
+            if let Some(position) = position {
+                let position = self.position(position);
+                conditions.push(if is_after == self.descending {
+                    row.clone().lt(position)
+                } else {
+                    row.clone().gt(position)
+                });
+            }
+        }
+        conditions
+    }
+
+    /// The order in which rows are read: from the end of the list when the last ones are asked for.
+    pub fn reading_order(&self, window: &Window) -> Order {
+        if self.descending == window.backward {
+            Order::Asc
+        } else {
+            Order::Desc
+        }
+    }
+
+    /// One row more than asked for is read: it tells whether there are more.
+    pub fn apply<E: EntityTrait>(&self, select: Select<E>, window: &Window) -> Select<E> {
+        let order = self.reading_order(window);
+        let mut select = select;
+        for condition in self.between(window) {
+            select = select.filter(condition);
+        }
+        select
+            .order_by(self.key.clone(), order.clone())
+            .order_by(self.id.clone(), order)
+            .limit(window.size.saturating_add(1))
+    }
+}
+
+impl<T> Page<T> {
+    /// From the rows in reading order, the surplus one included.
+    pub(super) fn new(mut rows: Vec<T>, window: &Window) -> Self {
+        let size = usize::try_from(window.size).unwrap_or(usize::MAX);
+        let more = rows.len() > size;
+        rows.truncate(size);
+        if window.backward {
+            rows.reverse();
+            Self {
+                rows,
+                has_next_page: window.before.is_some(),
+                has_previous_page: more,
+            }
+        } else {
+            Self {
+                rows,
+                has_next_page: more,
+                has_previous_page: window.after.is_some(),
+            }
+        }
+    }
+}

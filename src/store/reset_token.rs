@@ -1,0 +1,59 @@
+//! Reset tokens, by their hashes. Nobody sees them.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+};
+
+use super::{Source, Tx};
+use crate::entity::reset_token::{Column, Entity, Model};
+use crate::entity::{ResetTokenId, UserId};
+use crate::error::Result;
+
+pub async fn find(source: &impl Source, id: ResetTokenId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id).one(source.connection()).await?)
+}
+
+pub async fn find_by_hash(source: &impl Source, token_hash: &str) -> Result<Option<Model>> {
+    Ok(Entity::find()
+        .filter(Column::TokenHash.eq(token_hash))
+        .one(source.connection())
+        .await?)
+}
+
+/// As `find_by_hash`, held against other writers until the transaction's end.
+pub async fn find_by_hash_to_change(tx: &Tx, token_hash: &str) -> Result<Option<Model>> {
+    Ok(Entity::find()
+        .filter(Column::TokenHash.eq(token_hash))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, token: Model) -> Result<()> {
+    Entity::insert(token.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Makes every token of this user void. With None it touches nothing, in the same time.
+pub async fn end_all_of(tx: &Tx, user_id: Option<UserId>, now: DateTime<Utc>) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::val(now))
+        .filter(Expr::col(Column::UserId).eq(user_id))
+        .filter(Column::EndedAt.is_null())
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Clears away what expired before this.
+pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(before))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

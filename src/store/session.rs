@@ -1,0 +1,186 @@
+//! Sessions and the refresh tokens that keep them going. People see their own.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel,
+    JoinType, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::{Source, Tx};
+use crate::actor::Actor;
+use crate::entity::session::{Column, Entity, Model};
+use crate::entity::{Role, SessionId, UserId, UserStatus, refresh_token, user};
+use crate::error::Result;
+
+/// What the access token of a request stands for, as of now.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Standing {
+    pub user_id: UserId,
+    pub role: Role,
+    pub status: UserStatus,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Standing {
+    /// Whether the session is this user's, lasts, and its user is active.
+    pub fn is_of(&self, user_id: UserId, now: DateTime<Utc>) -> bool {
+        self.user_id == user_id && self.status == UserStatus::Active && self.expires_at > now
+    }
+}
+
+/// The rows that exist for this actor: their own, as long as they last.
+fn visible_to(actor: &Actor, now: DateTime<Utc>) -> Condition {
+    match actor {
+        Actor::System => Condition::all(),
+        Actor::User(viewer) => Condition::all()
+            .add(Column::UserId.eq(viewer.id))
+            .add(Column::ExpiresAt.gt(now)),
+        Actor::Anonymous | Actor::Refused => Condition::all().add(Expr::val(1).eq(0)),
+    }
+}
+
+/// The session with its user, in one statement: every request of a signed-in user begins with it.
+pub async fn find_standing(source: &impl Source, id: SessionId) -> Result<Option<Standing>> {
+    let join = Entity::belongs_to(user::Entity)
+        .from(Column::UserId)
+        .to(user::Column::Id)
+        .into();
+    Ok(Entity::find_by_id(id)
+        .select_only()
+        .column(Column::UserId)
+        .column(Column::ExpiresAt)
+        .column_as(user::Column::Role, "role")
+        .column_as(user::Column::Status, "status")
+        .join(JoinType::InnerJoin, join)
+        .into_model::<Standing>()
+        .one(source.connection())
+        .await?)
+}
+
+/// The actor's sessions, newest first.
+pub async fn list(source: &impl Source, actor: &Actor, now: DateTime<Utc>) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(visible_to(actor, now))
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .all(source.connection())
+        .await?)
+}
+
+pub async fn find_many(
+    source: &impl Source,
+    actor: &Actor,
+    ids: &[SessionId],
+    now: DateTime<Utc>,
+) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(visible_to(actor, now))
+        .all(source.connection())
+        .await?)
+}
+
+pub async fn find_to_change(tx: &Tx, id: SessionId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, session: Model) -> Result<()> {
+    Entity::insert(session.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Notes that the session was used, and how long it lasts from here.
+pub async fn extend(
+    tx: &Tx,
+    id: SessionId,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::LastUsedAt, Expr::val(now))
+        .col_expr(Column::ExpiresAt, Expr::val(expires_at))
+        .filter(Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Ends one session of this user; false when they have no such session.
+pub async fn delete(tx: &Tx, user_id: UserId, id: SessionId, now: DateTime<Utc>) -> Result<bool> {
+    let result = Entity::delete_many()
+        .filter(Column::Id.eq(id))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ExpiresAt.gt(now))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Ends every session of this user but the one to keep.
+pub async fn delete_all_of(tx: &Tx, user_id: UserId, keep: Option<SessionId>) -> Result<()> {
+    let mut delete = Entity::delete_many().filter(Column::UserId.eq(user_id));
+    if let Some(keep) = keep {
+        delete = delete.filter(Column::Id.ne(keep));
+    }
+    delete.exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Ends the oldest sessions of this user beyond the newest `keep`.
+pub async fn delete_oldest_of(tx: &Tx, user_id: UserId, keep: u64) -> Result<()> {
+    let oldest: Vec<SessionId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::UserId.eq(user_id))
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .offset(keep)
+        .into_tuple()
+        .all(tx.connection())
+        .await?;
+    if !oldest.is_empty() {
+        Entity::delete_many()
+            .filter(Column::Id.is_in(oldest))
+            .exec(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Clears away what expired before this; their refresh tokens go with them.
+pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(before))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn find_refresh_token(tx: &Tx, token_hash: &str) -> Result<Option<refresh_token::Model>> {
+    Ok(refresh_token::Entity::find_by_id(token_hash)
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+pub async fn insert_refresh_token(tx: &Tx, token: refresh_token::Model) -> Result<()> {
+    refresh_token::Entity::insert(token.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn mark_refresh_token_used(tx: &Tx, token_hash: &str, now: DateTime<Utc>) -> Result<()> {
+    refresh_token::Entity::update_many()
+        .col_expr(refresh_token::Column::UsedAt, Expr::val(now))
+        .filter(refresh_token::Column::TokenHash.eq(token_hash))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

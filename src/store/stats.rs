@@ -1,0 +1,125 @@
+//! Figures. Each is counted by the same conditions as the list that it sums up,
+//! so the two cannot disagree.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
+};
+
+use super::Source;
+use super::task::overdue;
+use crate::entity::{Role, TaskStatus, UserId, UserStatus, task, user};
+use crate::error::{Error, Result};
+
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct UserCount {
+    pub role: Role,
+    pub status: UserStatus,
+    pub count: i64,
+}
+
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct TaskCount {
+    pub status: TaskStatus,
+    pub count: i64,
+    pub overdue: i64,
+    pub unassigned: i64,
+}
+
+/// Users by role and status; combinations that nobody has are left out.
+pub async fn count_users(source: &impl Source) -> Result<Vec<UserCount>> {
+    Ok(user::Entity::find()
+        .select_only()
+        .column(user::Column::Role)
+        .column(user::Column::Status)
+        .column_as(user::Column::Id.count(), "count")
+        .group_by(user::Column::Role)
+        .group_by(user::Column::Status)
+        .into_model()
+        .all(source.connection())
+        .await?)
+}
+
+/// Tasks by status; a status that no task has is left out.
+pub async fn count_tasks(source: &impl Source, now: DateTime<Utc>) -> Result<Vec<TaskCount>> {
+    Ok(task::Entity::find()
+        .select_only()
+        .column(task::Column::Status)
+        .column_as(task::Column::Id.count(), "count")
+        .column_as(count_where(overdue(now)), "overdue")
+        .column_as(
+            count_where(task::Column::AssigneeId.is_null()),
+            "unassigned",
+        )
+        .group_by(task::Column::Status)
+        .into_model()
+        .all(source.connection())
+        .await?)
+}
+
+/// One person's open tasks, and what they completed lately.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct OwnTaskCount {
+    pub open: i64,
+    pub overdue: i64,
+    pub due_today: i64,
+    pub completed_lately: i64,
+}
+
+/// `today` is the person's own day; `lately` is since when completed tasks count.
+pub async fn count_own_tasks(
+    source: &impl Source,
+    user_id: UserId,
+    now: DateTime<Utc>,
+    today: (DateTime<Utc>, DateTime<Utc>),
+    lately: DateTime<Utc>,
+) -> Result<OwnTaskCount> {
+    let is_open = || task::Column::Status.ne(TaskStatus::Completed);
+    let is_due_today = is_open()
+        .and(task::Column::Deadline.gte(today.0))
+        .and(task::Column::Deadline.lt(today.1));
+    let counts = task::Entity::find()
+        .select_only()
+        .column_as(count_where(is_open()), "open")
+        .column_as(count_where(overdue(now)), "overdue")
+        .column_as(count_where(is_due_today), "due_today")
+        .column_as(
+            count_where(task::Column::CompletedAt.gte(lately)),
+            "completed_lately",
+        )
+        .filter(task::Column::AssigneeId.eq(user_id))
+        .into_model()
+        .one(source.connection())
+        .await?;
+    counts.ok_or_else(|| Error::internal("a count without a group gave no row"))
+}
+
+/// Tasks created, and tasks completed, from `since` on and before `until`.
+pub async fn count_tasks_between(
+    source: &impl Source,
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(u64, u64)> {
+    let count = async |column: task::Column| {
+        task::Entity::find()
+            .filter(column.gte(since))
+            .filter(column.lt(until))
+            .count(source.connection())
+            .await
+    };
+    Ok((
+        count(task::Column::CreatedAt).await?,
+        count(task::Column::CompletedAt).await?,
+    ))
+}
+
+fn count_where(condition: Expr) -> Expr {
+    Func::coalesce([
+        Expr::from(Func::sum(
+            CaseStatement::new().case(condition, 1).finally(0),
+        )),
+        Expr::val(0),
+    ])
+    .into()
+}

@@ -1,0 +1,296 @@
+//! Tasks. An employee sees those assigned to them; managers and admins see all.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Func, Order, Query, WindowStatement};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+};
+
+use super::change::changed;
+use super::page::Sort;
+use super::search;
+use super::{Page, Source, Tx, Window};
+use crate::actor::Actor;
+use crate::entity::task::{Column, Entity, Model};
+use crate::entity::{Role, TaskId, TaskStatus, UserId};
+use crate::error::Result;
+
+/// Which tasks a list is about; None is any.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TaskFilter {
+    pub status: Option<Vec<TaskStatus>>,
+    /// None of them matches nothing.
+    pub assignee: Option<Vec<UserId>>,
+    pub unassigned: Option<bool>,
+    pub overdue: Option<bool>,
+    /// Deadline at or after this.
+    pub deadline_from: Option<DateTime<Utc>>,
+    /// Deadline at or before this.
+    pub deadline_to: Option<DateTime<Utc>>,
+    pub search: Option<String>,
+    /// What "overdue" is measured by.
+    pub now: DateTime<Utc>,
+}
+
+impl TaskFilter {
+    pub fn any(now: DateTime<Utc>) -> Self {
+        Self {
+            status: None,
+            assignee: None,
+            unassigned: None,
+            overdue: None,
+            deadline_from: None,
+            deadline_to: None,
+            search: None,
+            now,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TaskOrderField {
+    CreatedAt,
+    UpdatedAt,
+    Deadline,
+    Title,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskOrder {
+    pub field: TaskOrderField,
+    pub descending: bool,
+}
+
+/// The rows that exist for this actor.
+fn visible_to(actor: &Actor) -> Condition {
+    match actor {
+        Actor::System => Condition::all(),
+        Actor::User(viewer) if viewer.role >= Role::Manager => Condition::all(),
+        Actor::User(viewer) => Condition::all().add(Column::AssigneeId.eq(viewer.id)),
+        Actor::Anonymous | Actor::Refused => Condition::all().add(Expr::val(1).eq(0)),
+    }
+}
+
+/// The deadline has passed and the task is not completed: what `Model::is_overdue` says of one row.
+pub(super) fn overdue(now: DateTime<Utc>) -> Expr {
+    Column::Deadline
+        .lt(now)
+        .and(Column::Status.ne(TaskStatus::Completed))
+}
+
+fn select(actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
+    let mut select = Entity::find().filter(visible_to(actor));
+    if let Some(statuses) = &filter.status {
+        select = select.filter(Column::Status.is_in(statuses.iter().copied()));
+    }
+    if let Some(assignees) = &filter.assignee {
+        select = select.filter(Column::AssigneeId.is_in(assignees.iter().copied()));
+    }
+    match filter.unassigned {
+        Some(true) => select = select.filter(Column::AssigneeId.is_null()),
+        Some(false) => select = select.filter(Column::AssigneeId.is_not_null()),
+        None => {}
+    }
+    match filter.overdue {
+        Some(true) => select = select.filter(overdue(filter.now)),
+        Some(false) => {
+            select = select.filter(
+                Condition::any()
+                    .add(Column::Deadline.is_null())
+                    .add(Column::Deadline.gte(filter.now))
+                    .add(Column::Status.eq(TaskStatus::Completed)),
+            );
+        }
+        None => {}
+    }
+    if let Some(from) = filter.deadline_from {
+        select = select.filter(Column::Deadline.gte(from));
+    }
+    if let Some(to) = filter.deadline_to {
+        select = select.filter(Column::Deadline.lte(to));
+    }
+    if let Some(text) = &filter.search {
+        select = select.filter(search::matches("tasks", text));
+    }
+    select
+}
+
+fn sort(order: TaskOrder) -> Sort {
+    // The stand-ins for "no deadline" are literals, as in the indexes of the migration.
+    let missing = Expr::cust(if order.descending { "''" } else { "'~'" });
+    let key = match order.field {
+        TaskOrderField::CreatedAt => Expr::col(Column::CreatedAt),
+        TaskOrderField::UpdatedAt => Expr::col(Column::UpdatedAt),
+        TaskOrderField::Deadline => {
+            Func::coalesce([Expr::col(Column::Deadline), missing.clone()]).into()
+        }
+        TaskOrderField::Title => Expr::col(Column::TitleKey),
+    };
+    Sort {
+        key,
+        id: Expr::col(Column::Id),
+        descending: order.descending,
+        missing,
+    }
+}
+
+pub async fn find_many(source: &impl Source, actor: &Actor, ids: &[TaskId]) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(visible_to(actor))
+        .all(source.connection())
+        .await?)
+}
+
+/// The row as it stands in this transaction, held against other writers until its end.
+pub async fn find_to_change(tx: &Tx, actor: &Actor, id: TaskId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .filter(visible_to(actor))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+pub async fn list(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &TaskFilter,
+    order: TaskOrder,
+    window: &Window,
+) -> Result<Page<Model>> {
+    let rows = sort(order)
+        .apply(select(actor, filter), window)
+        .all(source.connection())
+        .await?;
+    Ok(Page::new(rows, window))
+}
+
+/// The same page of each of these assignees' tasks, in one statement.
+pub async fn list_by_assignee(
+    source: &impl Source,
+    actor: &Actor,
+    assignees: &[UserId],
+    filter: &TaskFilter,
+    order: TaskOrder,
+    window: &Window,
+) -> Result<Vec<(UserId, Page<Model>)>> {
+    if let &[assignee] = assignees {
+        // A single list can go by its index instead of being numbered through.
+        let select = select(actor, filter).filter(Column::AssigneeId.eq(assignee));
+        let rows = sort(order).apply(select, window).all(source.connection()).await?;
+        return Ok(vec![(assignee, Page::new(rows, window))]);
+    }
+    let sort = sort(order);
+    let direction = sort.reading_order(window);
+    let mut ranked = select(actor, filter).filter(Column::AssigneeId.is_in(assignees.to_vec()));
+    for condition in sort.between(window) {
+        ranked = ranked.filter(condition);
+    }
+    let mut ranked = ranked.into_query();
+    ranked.expr_window_as(
+        Func::cust("row_number"),
+        WindowStatement::partition_by(Column::AssigneeId)
+            .order_by_expr(sort.key.clone(), direction.clone())
+            .order_by_expr(sort.id.clone(), direction)
+            .to_owned(),
+        Alias::new("place"),
+    );
+    let statement = Query::select()
+        .column(Asterisk)
+        .from_subquery(ranked, Alias::new("ranked"))
+        .and_where(Expr::col(Alias::new("place")).lte(window.size.saturating_add(1)))
+        .order_by(Alias::new("place"), Order::Asc)
+        .to_owned();
+    let connection = source.connection();
+    let rows = Entity::find()
+        .from_raw_sql(connection.get_database_backend().build(&statement))
+        .all(connection)
+        .await?;
+    let mut pages: Vec<(UserId, Vec<Model>)> =
+        assignees.iter().map(|id| (*id, Vec::new())).collect();
+    for row in rows {
+        if let Some((_, of_user)) = pages
+            .iter_mut()
+            .find(|(id, _)| Some(*id) == row.assignee_id)
+        {
+            of_user.push(row);
+        }
+    }
+    Ok(pages
+        .into_iter()
+        .map(|(id, rows)| (id, Page::new(rows, window)))
+        .collect())
+}
+
+pub async fn count(source: &impl Source, actor: &Actor, filter: &TaskFilter) -> Result<u64> {
+    Ok(select(actor, filter).count(source.connection()).await?)
+}
+
+#[derive(FromQueryResult)]
+struct AssigneeCount {
+    assignee_id: UserId,
+    count: i64,
+}
+
+/// How many tasks each of these assignees has; one without any is left out.
+pub async fn count_by_assignee(
+    source: &impl Source,
+    actor: &Actor,
+    assignees: &[UserId],
+    filter: &TaskFilter,
+) -> Result<Vec<(UserId, u64)>> {
+    let counts = select(actor, filter)
+        .filter(Column::AssigneeId.is_in(assignees.to_vec()))
+        .select_only()
+        .column(Column::AssigneeId)
+        .column_as(Column::Id.count(), "count")
+        .group_by(Column::AssigneeId)
+        .into_model::<AssigneeCount>()
+        .all(source.connection())
+        .await?;
+    Ok(counts
+        .into_iter()
+        .map(|row| (row.assignee_id, u64::try_from(row.count).unwrap_or(0)))
+        .collect())
+}
+
+pub async fn insert(tx: &Tx, task: Model) -> Result<()> {
+    Entity::insert(task.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Writes what differs if the task still has this version; false when it has moved on.
+pub async fn update_if_version(
+    tx: &Tx,
+    before: &Model,
+    after: &Model,
+    version: i32,
+) -> Result<bool> {
+    let result = Entity::update_many()
+        .set(changed::<Entity>(before, after))
+        .filter(Column::Id.eq(before.id))
+        .filter(Column::Version.eq(version))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Takes every task back from this user.
+pub async fn unassign_all_of(tx: &Tx, user_id: UserId, now: DateTime<Utc>) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::AssigneeId, Expr::val(None::<UserId>))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .filter(Column::AssigneeId.eq(user_id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &Tx, id: TaskId) -> Result<()> {
+    Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! People. An employee sees themselves and everyone who was let in; managers
+//! and admins see everyone.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QuerySelect, Select, SqlErr,
+};
+
+use super::change::changed;
+use super::page::Sort;
+use super::search;
+use super::{Page, Source, Tx, Window};
+use crate::actor::Actor;
+use crate::entity::user::{Column, Entity, Model};
+use crate::entity::{Role, UserId, UserStatus};
+use crate::error::{Error, Problem, ProblemCode, Result};
+
+/// Which users a list is about; None is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct UserFilter {
+    pub role: Option<Vec<Role>>,
+    pub status: Option<Vec<UserStatus>>,
+    pub search: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UserOrderField {
+    CreatedAt,
+    Username,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserOrder {
+    pub field: UserOrderField,
+    pub descending: bool,
+}
+
+/// The rows that exist for this actor.
+fn visible_to(actor: &Actor) -> Condition {
+    match actor {
+        Actor::System => Condition::all(),
+        Actor::User(viewer) if viewer.role >= Role::Manager => Condition::all(),
+        Actor::User(viewer) => Condition::any()
+            .add(Column::Id.eq(viewer.id))
+            .add(Column::Status.is_in([UserStatus::Active, UserStatus::Deactivated])),
+        Actor::Anonymous | Actor::Refused => Condition::all().add(Expr::val(1).eq(0)),
+    }
+}
+
+fn select(actor: &Actor, filter: &UserFilter) -> Select<Entity> {
+    let mut select = Entity::find().filter(visible_to(actor));
+    if let Some(roles) = &filter.role {
+        select = select.filter(Column::Role.is_in(roles.iter().copied()));
+    }
+    if let Some(statuses) = &filter.status {
+        select = select.filter(Column::Status.is_in(statuses.iter().copied()));
+    }
+    if let Some(text) = &filter.search {
+        select = select.filter(search::matches("users", text));
+    }
+    select
+}
+
+pub async fn find(source: &impl Source, actor: &Actor, id: UserId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .filter(visible_to(actor))
+        .one(source.connection())
+        .await?)
+}
+
+/// The row as it stands in this transaction, held against other writers until its end.
+pub async fn find_to_change(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .filter(visible_to(actor))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+pub async fn find_many(source: &impl Source, actor: &Actor, ids: &[UserId]) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(visible_to(actor))
+        .all(source.connection())
+        .await?)
+}
+
+/// By case-folded username or e-mail address. For the log-in and the like, which have no actor yet.
+pub async fn find_by_login(source: &impl Source, key: &str) -> Result<Option<Model>> {
+    Ok(Entity::find()
+        .filter(
+            Condition::any()
+                .add(Column::UsernameKey.eq(key))
+                .add(Column::EmailKey.eq(key)),
+        )
+        .one(source.connection())
+        .await?)
+}
+
+/// By the key of the e-mail address. For the password reset, which has no actor.
+pub async fn find_by_email(source: &impl Source, key: &str) -> Result<Option<Model>> {
+    Ok(Entity::find()
+        .filter(Column::EmailKey.eq(key))
+        .one(source.connection())
+        .await?)
+}
+
+pub async fn list(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &UserFilter,
+    order: UserOrder,
+    window: &Window,
+) -> Result<Page<Model>> {
+    let column = match order.field {
+        UserOrderField::CreatedAt => Column::CreatedAt,
+        UserOrderField::Username => Column::UsernameKey,
+    };
+    let sort = Sort {
+        key: Expr::col(column),
+        id: Expr::col(Column::Id),
+        descending: order.descending,
+        missing: Expr::val(""),
+    };
+    let rows = sort
+        .apply(select(actor, filter), window)
+        .all(source.connection())
+        .await?;
+    Ok(Page::new(rows, window))
+}
+
+pub async fn count(source: &impl Source, actor: &Actor, filter: &UserFilter) -> Result<u64> {
+    Ok(select(actor, filter).count(source.connection()).await?)
+}
+
+/// Whether there is any user at all.
+pub async fn exists_any(source: &impl Source) -> Result<bool> {
+    Ok(Entity::find()
+        .limit(1)
+        .one(source.connection())
+        .await?
+        .is_some())
+}
+
+/// Active admins other than this user.
+pub async fn count_other_active_admins(tx: &Tx, id: UserId) -> Result<u64> {
+    Ok(Entity::find()
+        .filter(Column::Role.eq(Role::Admin))
+        .filter(Column::Status.eq(UserStatus::Active))
+        .filter(Column::Id.ne(id))
+        .count(tx.connection())
+        .await?)
+}
+
+/// Adds a user; a name or address that is taken is a problem of its field.
+pub async fn insert(tx: &Tx, user: Model) -> Result<()> {
+    Entity::insert(user.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await
+        .map(drop)
+        .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))
+}
+
+/// Writes what differs; a name or address that is taken is a problem of its field.
+pub async fn update(tx: &Tx, before: &Model, after: &Model) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    Entity::update(changed::<Entity>(before, after))
+        .exec(tx.connection())
+        .await
+        .map(drop)
+        .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))
+}
+
+pub async fn delete(tx: &Tx, id: UserId) -> Result<()> {
+    Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// The database decides what is unique, so that two at once cannot both be told that a name is free.
+fn taken(error: &sea_orm::DbErr) -> Option<Error> {
+    let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() else {
+        return None;
+    };
+    let problem = if constraint.contains("email") {
+        Problem::new(
+            "email",
+            ProblemCode::EmailTaken,
+            "This e-mail address has an account already. Log in, or reset the password.",
+        )
+    } else if constraint.contains("username") {
+        Problem::new(
+            "username",
+            ProblemCode::UsernameTaken,
+            "This username, or one that looks like it, is taken. Choose another.",
+        )
+    } else {
+        return None;
+    };
+    Some(problem.into())
+}

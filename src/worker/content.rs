@@ -1,0 +1,129 @@
+//! What a mail says, from the rows as they are when it is first composed.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use chrono::{DateTime, Utc};
+
+use crate::actor::Actor;
+use crate::entity::delivery::Model as Delivery;
+use crate::entity::user::Model as User;
+use crate::entity::{ApprovalId, MailKind, ResetTokenId, Role, TaskStatus, UserStatus};
+use crate::error::{Error, Result};
+use crate::mail::{Content, Recipient, ResetLink, TaskReport};
+use crate::service::{Context, password};
+use crate::store;
+
+/// None when there is nobody to say it to, or it is no longer true.
+pub(super) async fn content(
+    cx: &Context,
+    delivery: &Delivery,
+) -> Result<Option<(Recipient, Content)>> {
+    let Some(recipient_id) = delivery.recipient_id else {
+        return Ok(None);
+    };
+    let Some(user) = store::user::find(&cx.db, &Actor::System, recipient_id).await? else {
+        return Ok(None);
+    };
+    let content = match delivery.kind {
+        MailKind::Welcome => Some(Content::Welcome),
+        MailKind::Approved | MailKind::Rejected => decision(cx, delivery).await?,
+        MailKind::PasswordReset => reset_link(cx, delivery).await?,
+        MailKind::PasswordChanged => {
+            let Changed { at } = params(delivery)?;
+            Some(Content::PasswordChanged { at })
+        }
+        MailKind::TaskReport => task_report(cx, delivery, &user).await?,
+    };
+    let recipient = Recipient {
+        address: delivery.address.clone(),
+        display_name: user.display_name(),
+        zone: user.zone(),
+    };
+    Ok(content.map(|content| (recipient, content)))
+}
+
+#[derive(Deserialize)]
+struct Changed {
+    at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct Decided {
+    approval_id: ApprovalId,
+}
+
+#[derive(Deserialize)]
+struct Reset {
+    reset_token_id: ResetTokenId,
+}
+
+#[derive(Deserialize)]
+struct Period {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+fn params<T: DeserializeOwned>(delivery: &Delivery) -> Result<T> {
+    serde_json::from_value(delivery.params.clone()).map_err(Error::internal)
+}
+
+async fn decision(cx: &Context, delivery: &Delivery) -> Result<Option<Content>> {
+    let Decided { approval_id } = params(delivery)?;
+    let approval = store::approval::find_many(&cx.db, &Actor::System, &[approval_id])
+        .await?
+        .into_iter()
+        .next();
+    Ok(approval.map(|approval| match approval.granted_role {
+        Some(role) => Content::Approved { role },
+        None => Content::Rejected {
+            reason: approval.reason,
+        },
+    }))
+}
+
+/// None once the link would not work any more: a mail with a dead link only confuses.
+async fn reset_link(cx: &Context, delivery: &Delivery) -> Result<Option<Content>> {
+    let Reset { reset_token_id } = params(delivery)?;
+    let stored = store::reset_token::find(&cx.db, reset_token_id)
+        .await?
+        .filter(|token| token.ended_at.is_none() && token.expires_at > cx.now());
+    let token =
+        stored.and_then(|stored| cx.tokens.reset_matching(stored.id, &stored.token_hash));
+    Ok(token.map(|token| {
+        // After the '#' it is neither sent to a server nor passed on as a referrer.
+        let mut link = cx.settings.reset_url.clone();
+        link.set_fragment(Some(&format!("token={}", token.expose())));
+        Content::PasswordReset {
+            link: ResetLink::new(link),
+            valid_minutes: password::RESET_LIFE.num_minutes().unsigned_abs(),
+        }
+    }))
+}
+
+/// None when the recipient may not see the figures any more.
+async fn task_report(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
+    if user.status != UserStatus::Active || user.role < Role::Manager {
+        return Ok(None);
+    }
+    let Period { since, until } = params(delivery)?;
+    let (created, completed) = store::stats::count_tasks_between(&cx.db, since, until).await?;
+    let counts = store::stats::count_tasks(&cx.db, cx.now()).await?;
+    let total = |of: fn(&store::stats::TaskCount) -> i64| -> u64 {
+        counts.iter().map(of).sum::<i64>().unsigned_abs()
+    };
+    let with_status = |status: TaskStatus| -> u64 {
+        let of_status = counts.iter().filter(|count| count.status == status);
+        of_status.map(|count| count.count).sum::<i64>().unsigned_abs()
+    };
+    Ok(Some(Content::TaskReport(TaskReport {
+        since,
+        until,
+        created,
+        completed,
+        open_pending: with_status(TaskStatus::Pending),
+        open_in_progress: with_status(TaskStatus::InProgress),
+        overdue: total(|count| count.overdue),
+        unassigned: total(|count| count.unassigned),
+    })))
+}

@@ -1,0 +1,176 @@
+//! Sends one mail. The row is claimed by compare-and-set before anything leaves
+//! the house, and finished only by the claim that still holds it: two workers
+//! cannot both send, and a late one cannot undo what another did.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Worker;
+use super::content::content;
+use crate::entity::delivery::Model as Delivery;
+use crate::entity::{DeliveryId, DeliveryState, MailKind};
+use crate::error::{Error, Result};
+use crate::mail::{SendError, compose};
+use crate::store;
+
+/// Longer than the longest send, so that nobody takes over a mail that is still on its way.
+const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// Claims that never came back with an answer, after which a mail is taken to kill its workers.
+const CRASHES_MAX: i32 = 10;
+const BACK_OFF_FIRST: TimeDelta = TimeDelta::seconds(30);
+const BACK_OFF_MAX: TimeDelta = TimeDelta::hours(1);
+/// How long failures that may pass are tried again.
+const PATIENCE: TimeDelta = TimeDelta::hours(24);
+
+pub(super) async fn deliver(worker: &Worker, id: DeliveryId) -> Result<()> {
+    let Some(claimed) = claim(worker, id).await? else {
+        return Ok(());
+    };
+    match message(worker, &claimed).await {
+        Ok(Some(message)) => {
+            let sent = worker
+                .mailer
+                .send(
+                    claimed.id,
+                    claimed.kind,
+                    claimed.created_at,
+                    worker.letterhead.from.email.as_ref(),
+                    &claimed.address,
+                    &message,
+                )
+                .await;
+            finish(worker, &claimed, sent).await
+        }
+        Ok(None) => suppress(worker, &claimed).await,
+        Err(error @ Error::Unavailable(_)) => Err(error),
+        // A mail that cannot be composed now may be after the fault is mended.
+        Err(error) => {
+            tracing::error!(delivery = %claimed.id, kind = ?claimed.kind, %error, "a mail could not be composed");
+            finish(worker, &claimed, Err(SendError::transient("the mail could not be composed"))).await
+        }
+    }
+}
+
+/// Takes the mail on, if it is due and nobody else has it. The attempt is counted here, so that a
+/// mail that kills its worker is not tried for ever.
+async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Delivery>> {
+    let now = worker.cx.now();
+    let tx = worker.cx.db.begin().await?;
+    let found = store::delivery::find_to_change(&tx, id).await?;
+    let Some(before) = found.filter(|row| store::delivery::is_claimable(row, now)) else {
+        return Ok(None);
+    };
+    let mut claimed = before.clone();
+    if before.attempts - before.failures >= CRASHES_MAX {
+        claimed.state = DeliveryState::Failed;
+        claimed.finished_at = Some(now);
+        claimed.leased_until = None;
+        claimed.last_answer = Some("no attempt came back with an answer".into());
+        store::delivery::update_if_held(&tx, &before, &claimed).await?;
+        tx.commit().await?;
+        tracing::error!(delivery = %id, kind = ?before.kind, "a mail was given up: no attempt came back");
+        return Ok(None);
+    }
+    claimed.state = DeliveryState::Sending;
+    claimed.leased_until = Some(now + LEASE);
+    claimed.fence += 1;
+    claimed.attempts += 1;
+    let held = store::delivery::update_if_held(&tx, &before, &claimed).await?;
+    tx.commit().await?;
+    Ok(held.then_some(claimed))
+}
+
+/// The message, as it was composed first. None when there is nothing to say any more.
+async fn message(worker: &Worker, claimed: &Delivery) -> Result<Option<Vec<u8>>> {
+    if let Some(message) = &claimed.message {
+        return Ok(Some(message.clone()));
+    }
+    let Some((recipient, content)) = content(&worker.cx, claimed).await? else {
+        return Ok(None);
+    };
+    let message = compose(
+        &worker.letterhead,
+        claimed.id,
+        claimed.created_at,
+        &recipient,
+        &content,
+    )?;
+    // A message that is kept is the same at each try. One with a secret is not kept: it is
+    // composed again, of parts that do not change.
+    if claimed.kind != MailKind::PasswordReset {
+        let mut kept = claimed.clone();
+        kept.message = Some(message.clone());
+        let tx = worker.cx.db.begin().await?;
+        store::delivery::update_if_held(&tx, claimed, &kept).await?;
+        tx.commit().await?;
+    }
+    Ok(Some(message))
+}
+
+async fn finish(
+    worker: &Worker,
+    claimed: &Delivery,
+    sent: Result<String, SendError>,
+) -> Result<()> {
+    let now = worker.cx.now();
+    let mut row = claimed.clone();
+    row.leased_until = None;
+    match sent {
+        Ok(answer) => {
+            row.state = DeliveryState::Sent;
+            row.finished_at = Some(now);
+            row.last_answer = Some(answer);
+            tracing::info!(delivery = %row.id, kind = ?row.kind, attempts = row.attempts, "a mail was sent");
+        }
+        Err(failure) => {
+            row.failures += 1;
+            let next = now + back_off(worker, row.failures);
+            if failure.permanent || next - row.created_at > PATIENCE {
+                row.state = DeliveryState::Failed;
+                row.finished_at = Some(now);
+                tracing::error!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, "a mail was given up");
+            } else {
+                row.state = DeliveryState::Due;
+                row.due_at = next;
+                row.announced_until = next;
+                tracing::warn!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, again = %next, "a mail could not be sent yet");
+            }
+            row.last_answer = Some(failure.answer);
+        }
+    }
+    write_result(worker, claimed, &row).await
+}
+
+async fn suppress(worker: &Worker, claimed: &Delivery) -> Result<()> {
+    let mut row = claimed.clone();
+    row.state = DeliveryState::Suppressed;
+    row.leased_until = None;
+    row.finished_at = Some(worker.cx.now());
+    write_result(worker, claimed, &row).await
+}
+
+async fn write_result(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Result<()> {
+    let tx = worker.cx.db.begin().await?;
+    let held = store::delivery::update_if_held(&tx, claimed, row).await?;
+    tx.commit().await?;
+    if !held {
+        tracing::warn!(delivery = %row.id, "another worker took a mail over; its result stands");
+    }
+    Ok(())
+}
+
+/// 30 s, doubled with each failure up to an hour, give or take a fifth, so that what failed
+/// together does not come back together.
+fn back_off(worker: &Worker, failures: i32) -> TimeDelta {
+    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(16);
+    let base = (BACK_OFF_FIRST * 2_i32.pow(doublings)).min(BACK_OFF_MAX);
+    let [byte] = worker.cx.generator.bytes::<1>();
+    // 80 to 120 per cent.
+    let percent = 80 + i32::from(byte) * 40 / 255;
+    base * percent / 100
+}
+
+/// Whether the row can be cleared away: finished this long ago.
+pub(super) fn prune_before(now: DateTime<Utc>) -> DateTime<Utc> {
+    const KEPT: TimeDelta = TimeDelta::days(30);
+    now - KEPT
+}

@@ -1,0 +1,70 @@
+//! The second entry point: what happens without anybody waiting for it. apalis
+//! runs, bounds and shows the work; the truth about each piece of work is in our
+//! own rows, so whatever apalis loses, doubles or forgets is found and put right
+//! by the sweep.
+
+mod content;
+mod deliver;
+mod queue;
+mod sweep;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::job::Job;
+use crate::mail::{Letterhead, Mailer};
+use crate::service::Context;
+use crate::store;
+
+#[derive(Clone)]
+pub struct Worker {
+    cx: Context,
+    mailer: Mailer,
+    letterhead: Letterhead,
+}
+
+impl Worker {
+    pub fn new(cx: Context, mailer: Mailer) -> Self {
+        let letterhead = Letterhead {
+            from: cx.settings.mail_from.clone(),
+            public_url: cx.settings.public_url.clone(),
+        };
+        Self {
+            cx,
+            mailer,
+            letterhead,
+        }
+    }
+
+    /// Works until it is cancelled, and then finishes what is in flight.
+    pub async fn run(&self, cancel: CancellationToken) {
+        tokio::join!(queue::run(self, cancel.clone()), sweep::run(self, cancel));
+    }
+
+    /// Carries out every job that is due by the clock, one after the other, and says how many.
+    /// For tests, which then need not wait.
+    pub async fn run_until_idle(&self) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            sweep::announce_missed(self, false).await?;
+            let jobs = store::job::list_pending(&self.cx.db).await?;
+            if jobs.is_empty() {
+                return Ok(done);
+            }
+            for (id, job) in jobs {
+                let tx = self.cx.db.begin().await?;
+                store::job::delete(&tx, &id).await?;
+                tx.commit().await?;
+                self.carry_out(job).await?;
+                done += 1;
+            }
+        }
+    }
+
+    /// The one handler of all jobs.
+    async fn carry_out(&self, job: Job) -> Result<()> {
+        match job {
+            Job::Deliver { delivery_id } => deliver::deliver(self, delivery_id).await,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Runs apalis under supervision. It ends when the database is away for longer
+//! than a few seconds, and must not start again under a name that it had before;
+//! so each round has a new name, and rounds that fail are paused between.
+
+use std::pin::Pin;
+use std::task::{Context as PollContext, Poll};
+use std::time::Duration;
+
+use apalis::layers::WorkerBuilderExt;
+use apalis::prelude::{Data, Monitor, WorkerBuilder};
+use apalis_core::backend::ext::BackendExt;
+use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
+use apalis_sqlite::{Config, SqliteStorage};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Worker;
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::service::Wake;
+
+/// Mails that are sent at the same time.
+const CONCURRENCY: usize = 4;
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEATS_MISSED: usize = 3;
+/// How often the queue is looked at when nobody wakes it.
+const POLL: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(20);
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
+    let mut pause = PAUSE_FIRST;
+    while !cancel.is_cancelled() {
+        let began = tokio::time::Instant::now();
+        match run_round(worker, cancel.clone()).await {
+            Ok(()) if cancel.is_cancelled() => return,
+            Ok(()) => tracing::error!("the job queue stopped; it is started again"),
+            Err(error) => {
+                tracing::error!(%error, "the job queue stopped; it is started again");
+            }
+        }
+        pause = if began.elapsed() > Duration::from_secs(60) {
+            PAUSE_FIRST
+        } else {
+            (pause * 2).min(PAUSE_MAX)
+        };
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
+    let pool = worker.cx.db.job_pool().await?;
+    let config = Config::default()
+        .queue(Job::QUEUE)
+        // With a larger batch nothing is acknowledged until all of it is done.
+        .batch_size(1)
+        .heartbeat_interval(HEARTBEAT)
+        .missed_heartbeats(HEARTBEATS_MISSED);
+    let round: u64 = u64::from_be_bytes(worker.cx.generator.bytes());
+    let handler = worker.clone();
+    let wake = worker.cx.wake.clone();
+    let storage_pool = pool.clone();
+    let monitor = Monitor::new()
+        .register(move |_| {
+            let storage = SqliteStorage::<Job>::new(&storage_pool).with_config(config.clone());
+            WorkerBuilder::new(format!("muster-{}-{round:016x}", std::process::id()))
+                .backend(storage.poll_with_strategy(WakeOrTick::new(&wake)))
+                .data(handler.clone())
+                .concurrency(CONCURRENCY)
+                .build(carry_out)
+        })
+        .shutdown_timeout(DRAIN);
+    let stop = async move {
+        cancel.cancelled().await;
+        Ok(())
+    };
+    let ended = monitor.run_with_signal(stop).await.map_err(Error::internal);
+    pool.close().await;
+    ended
+}
+
+/// A panic would end the whole worker and leave its jobs behind, so it is caught here.
+async fn carry_out(job: Job, worker: Data<Worker>) -> Result<(), Error> {
+    let outcome = std::panic::AssertUnwindSafe(worker.carry_out(job))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Error::internal("a job panicked")));
+    if let Err(error) = &outcome {
+        tracing::error!(?job, %error, "a job failed; the sweep finds what it left undone");
+    }
+    outcome
+}
+
+/// Looks at the queue when a job was committed, and every two seconds. apalis asks for its tasks
+/// only when polled; its own strategies can lose their wake-up, this one polls both of its
+/// sources until they are pending.
+struct WakeOrTick {
+    wake: Pin<Box<dyn Stream<Item = ()> + Send + Sync>>,
+    tick: Interval,
+}
+
+impl WakeOrTick {
+    fn new(wake: &Wake) -> Self {
+        let wake = stream::unfold(wake.subscribe(), |mut wake| async {
+            wake.changed().await.ok()?;
+            Some(((), wake))
+        });
+        let mut tick = interval(POLL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            wake: Box::pin(wake),
+            tick,
+        }
+    }
+}
+
+impl PollStrategy for WakeOrTick {
+    fn poll_drive(&mut self, cx: &mut PollContext<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let mut ready = false;
+        while let Poll::Ready(Some(())) = self.wake.poll_next_unpin(cx) {
+            ready = true;
+        }
+        while self.tick.poll_tick(cx).is_ready() {
+            ready = true;
+        }
+        if ready { Poll::Ready(Some(())) } else { Poll::Pending }
+    }
+}

@@ -1,0 +1,74 @@
+//! Finds what was missed: mails that are due and have no job on their way, since
+//! a process died, the queue lost the job, or a try failed and its pause is over.
+//! Clears away what is long finished, too.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use super::Worker;
+use super::deliver::prune_before;
+use crate::error::Result;
+use crate::job::Job;
+use crate::service::delivery::ANNOUNCEMENT;
+use crate::store;
+
+const PAUSE: Duration = Duration::from_secs(5);
+/// Sweeps between two clearings: about an hour.
+const PRUNE_EVERY: u32 = 720;
+const BATCH: u64 = 500;
+
+pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
+    // What was on its way when the last process ended died with it.
+    let mut after_start = true;
+    let mut until_prune = 0;
+    loop {
+        if let Err(error) = announce_missed(worker, after_start).await {
+            tracing::warn!(%error, "the sweep for missed mails failed; the next one tries again");
+        } else {
+            after_start = false;
+        }
+        if until_prune == 0 {
+            until_prune = PRUNE_EVERY;
+            if let Err(error) = prune(worker).await {
+                tracing::warn!(%error, "clearing away finished work failed; it is tried again in an hour");
+            }
+        }
+        until_prune -= 1;
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Sends a job for each mail that was missed. A job too many does no harm: the claim decides.
+pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Result<()> {
+    let cx = &worker.cx;
+    let now = cx.now();
+    let missed = store::delivery::list_missed(&cx.db, now, after_start, BATCH).await?;
+    if missed.is_empty() {
+        return Ok(());
+    }
+    let tx = cx.db.begin().await?;
+    store::delivery::announce(&tx, &missed, now + ANNOUNCEMENT).await?;
+    for delivery_id in missed {
+        let job = Job::Deliver { delivery_id };
+        store::job::push(&tx, cx.generator.uuid(now), job, now).await?;
+    }
+    tx.commit().await?;
+    cx.wake.workers();
+    Ok(())
+}
+
+async fn prune(worker: &Worker) -> Result<()> {
+    let cx = &worker.cx;
+    let now = cx.now();
+    let tx = cx.db.begin().await?;
+    store::job::prune(&tx, now - TimeDelta::days(1)).await?;
+    store::delivery::delete_finished(&tx, prune_before(now)).await?;
+    store::session::delete_expired(&tx, now).await?;
+    store::reset_token::delete_expired(&tx, now - TimeDelta::days(1)).await?;
+    tx.commit().await
+}
