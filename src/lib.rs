@@ -4,8 +4,20 @@
 //! test `contract::rooms` fails when an import leaves them.
 
 pub mod actor;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod credential;
 pub mod entity;
 pub mod error;
 pub mod generator;
+pub mod graphql;
+pub mod http;
 pub mod job;
+pub mod mail;
+pub mod policy;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+pub mod worker;

@@ -11,6 +11,18 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let postgres = manager.get_database_backend() == DatabaseBackend::Postgres;
+        // Tasks without a deadline come last in either direction, so each direction sorts by its
+        // own stand-in for "none". Columns, since SQLite compares rows by an index of columns only.
+        let (first, last) = if postgres {
+            ("timestamptz '-infinity'", "timestamptz 'infinity'")
+        } else {
+            ("''", "'~'")
+        };
+        let stand_in = |column, value| {
+            let mut definition = instant(column);
+            definition.generated(Expr::cust(format!("coalesce(deadline, {value})")), true);
+            definition
+        };
         manager
             .create_table(
                 Table::create()
@@ -27,6 +39,8 @@ impl MigrationTrait for Migration {
                     .col(instant("updated_at").not_null())
                     .col(instant("completed_at").null())
                     .col(integer("version"))
+                    .col(stand_in("deadline_rising", last))
+                    .col(stand_in("deadline_falling", first))
                     .foreign_key(&mut reference(
                         "assignee_id",
                         "users",
@@ -60,25 +74,12 @@ impl MigrationTrait for Migration {
                 &["assignee_id", "status", "deadline"],
             ),
             ("tasks_by_deadline", &["deadline"]),
+            ("tasks_by_rising_deadline", &["deadline_rising", "id"]),
+            ("tasks_by_falling_deadline", &["deadline_falling", "id"]),
             ("tasks_by_completed_at", &["completed_at"]),
             ("tasks_by_creator", &["created_by"]),
         ] {
             create_index(manager, name, "tasks", columns).await?;
-        }
-        // Tasks without a deadline come last in either direction, so each direction sorts by its
-        // own stand-in for "none". `store::task` writes the same expressions.
-        let (first, last) = if postgres {
-            ("timestamptz '-infinity'", "timestamptz 'infinity'")
-        } else {
-            ("''", "'~'")
-        };
-        for (name, stand_in) in [("rising", last), ("falling", first)] {
-            manager
-                .get_connection()
-                .execute_unprepared(&format!(
-                    "CREATE INDEX tasks_by_{name}_deadline ON tasks (coalesce(deadline, {stand_in}), id)"
-                ))
-                .await?;
         }
         Ok(())
     }

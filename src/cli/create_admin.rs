@@ -53,7 +53,10 @@ pub(super) async fn create_admin(settings: Settings, answers: CreateAdmin) -> Re
     let (clock, generator) = machine()?;
     let app = App::open(settings, clock, generator, mailer).await?;
     let admin = create(&app.cx, answers).await?;
-    print(&format!("{} is an admin now, and can log in.", admin.username));
+    print(&format!(
+        "{} is an admin now, and can log in.",
+        admin.username
+    ));
     Ok(())
 }
 

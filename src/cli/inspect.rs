@@ -17,7 +17,11 @@ pub(super) async fn migrate(settings: &Settings, direction: Direction) -> Result
         Direction::Status => {}
     }
     for migration in store::migration_status(&db).await? {
-        let state = if migration.applied { "applied" } else { "pending" };
+        let state = if migration.applied {
+            "applied"
+        } else {
+            "pending"
+        };
         print(&format!("{state}  {}", migration.name));
     }
     Ok(())
@@ -51,7 +55,10 @@ async fn check_database(settings: &Settings) -> Result<String, String> {
     let migrations = store::migration_status(&db)
         .await
         .map_err(|error| error.to_string())?;
-    let applied = migrations.iter().filter(|migration| migration.applied).count();
+    let applied = migrations
+        .iter()
+        .filter(|migration| migration.applied)
+        .count();
     Ok(format!(
         "reached; {applied} of {} migrations are applied",
         migrations.len()

@@ -110,8 +110,8 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve => serve::serve(settings()?).await,
-        Command::Worker => serve::worker(settings()?).await,
+        Command::Serve => serve::serve(logged(settings()?)?).await,
+        Command::Worker => serve::worker(logged(settings()?)?).await,
         Command::Migrate { direction } => inspect::migrate(&settings()?, direction).await,
         Command::CreateAdmin(arguments) => {
             // What is wrong with the arguments is told before anything is opened.
@@ -127,9 +127,12 @@ async fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Reads the settings and starts the log by them.
 fn settings() -> Result<Settings, Failure> {
-    let settings = config::load().map_err(|mistakes| Failure::Failed(mistakes.to_string()))?;
+    config::load().map_err(|mistakes| Failure::Failed(mistakes.to_string()))
+}
+
+/// Starts the log. Commands that end soon have none: what they have to say, they print.
+fn logged(settings: Settings) -> Result<Settings, Failure> {
     telemetry::start(&settings)?;
     Ok(settings)
 }
@@ -145,12 +148,18 @@ fn machine() -> Result<(Clock, Generator), Failure> {
     Ok((Clock::system(), Generator::system()?))
 }
 
-#[allow(clippy::print_stdout, reason = "this is what the command was called for")]
+#[allow(
+    clippy::print_stdout,
+    reason = "this is what the command was called for"
+)]
 fn print(line: &str) {
     println!("{line}");
 }
 
-#[allow(clippy::print_stderr, reason = "the promise is a line on standard error, whatever LOG says")]
+#[allow(
+    clippy::print_stderr,
+    reason = "the promise is a line on standard error, whatever LOG says"
+)]
 fn complain(lines: &str) {
     for line in lines.lines() {
         eprintln!("muster: {line}");

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Who may resolve a field. Roles are ordered ADMIN > MANAGER > EMPLOYEE; a field asks for at
 /// least the role named. A root field carries exactly one of @auth and @public.
 #[TypeDirective(location = "FieldDefinition")]
-pub fn auth(requires: RoleType) {}
+pub fn auth(#[graphql(desc = "The least role that may resolve the field.")] requires: RoleType) {}
 
 /// Anyone may resolve this field, signed in or not.
 #[TypeDirective(location = "FieldDefinition")]

@@ -17,7 +17,6 @@ use crate::error::Result;
 use crate::service;
 use crate::store::{self, Position, SortKey};
 
-/// One sign-up's way through an admin's decision, which is taken once. Only admins see it.
 #[derive(Clone)]
 pub struct Approval {
     actor: Actor,
@@ -30,6 +29,7 @@ impl Approval {
     }
 }
 
+/// One sign-up's way through an admin's decision, which is taken once. Only admins see it.
 #[Object]
 impl Approval {
     /// Opaque and globally unique: a TypeID such as approval_01h455vb4pex5vsknk084sn02q.
@@ -88,7 +88,10 @@ impl ApprovalList {
         self.id
     }
 
-    #[allow(clippy::unused_self, reason = "other lists are sorted in more than one way")]
+    #[allow(
+        clippy::unused_self,
+        reason = "other lists are sorted in more than one way"
+    )]
     fn position(&self, row: &Model) -> Position {
         Position {
             id: row.id.0,
@@ -101,7 +104,13 @@ impl ApprovalList {
     }
 }
 
-connection!(ApprovalConnection, ApprovalEdge, Approval, Model, ApprovalList);
+connection!(
+    ApprovalConnection,
+    ApprovalEdge,
+    Approval,
+    Model,
+    ApprovalList
+);
 
 #[derive(Default)]
 pub struct ApprovalQuery;
@@ -110,13 +119,20 @@ pub struct ApprovalQuery;
 impl ApprovalQuery {
     /// Sign-ups and the decisions on them, newest first. Requires ADMIN.
     #[graphql(directive = auth::apply(access::APPROVALS.into()))]
-    #[allow(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn approvals(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those with one of these decisions; all when absent, none when empty.")]
+        #[graphql(
+            desc = "Only those with one of these decisions; all when absent, none when empty."
+        )]
         decision: Option<Vec<ApprovalDecision>>,
-        #[graphql(desc = "How many rows from the beginning, 0 to 100; 20 when neither first nor last is given.")]
+        #[graphql(
+            desc = "How many rows from the beginning, 0 to 100; 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many rows from the end, 0 to 100.")] last: Option<i32>,
@@ -130,9 +146,14 @@ impl ApprovalQuery {
             id: ListId::new("approvals", &filter, &"newest first"),
             filter,
         };
-        let window = PageArguments { first, after, last, before }.window(list.id)?;
-        let page =
-            store::approval::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
+        let window = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window(list.id)?;
+        let page = store::approval::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
         Ok(ApprovalConnection::new(actor, Arc::new(page), list))
     }
 }

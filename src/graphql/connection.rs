@@ -5,7 +5,6 @@
 /// `id()`, `position(&row)` and `count(ctx)`.
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ident, $row:ty, $list:ty) => {
-        /// A page of a list.
         pub struct $connection {
             actor: $crate::actor::Actor,
             page: std::sync::Arc<$crate::store::Page<$row>>,
@@ -22,6 +21,7 @@ macro_rules! connection {
             }
         }
 
+        /// A page of a list, with the cursors to go on from.
         #[async_graphql::Object]
         impl $connection {
             /// The rows of this page with their cursors, in the order of the list.

@@ -108,14 +108,20 @@ mod tests {
     #[test]
     fn the_day_is_that_of_the_persons_own_clock() {
         let day = local_day(at("2026-01-05T20:30:00Z"), Tz::Asia__Dhaka);
-        assert_eq!(day, (at("2026-01-05T18:00:00Z"), at("2026-01-06T18:00:00Z")));
+        assert_eq!(
+            day,
+            (at("2026-01-05T18:00:00Z"), at("2026-01-06T18:00:00Z"))
+        );
     }
 
     #[test]
     fn a_day_without_midnight_begins_when_the_clocks_have_been_put_forward() {
         // Beirut, 2026-03-29: from 00:00 the clocks went to 01:00.
         let day = local_day(at("2026-03-29T09:00:00Z"), Tz::Asia__Beirut);
-        assert_eq!(day, (at("2026-03-28T22:00:00Z"), at("2026-03-29T21:00:00Z")));
+        assert_eq!(
+            day,
+            (at("2026-03-28T22:00:00Z"), at("2026-03-29T21:00:00Z"))
+        );
     }
 
     #[test]

@@ -98,12 +98,14 @@ impl BatchFn<UserKey, Loaded<Option<Arc<user::Model>>>> for UserBatch {
         let mut found = HashMap::with_capacity(keys.len());
         for (actor, keys) in groups(keys, |key| key.actor) {
             let ids: Vec<UserId> = keys.iter().map(|key| key.id).collect();
-            let users = store::user::find_many(&self.0, &actor, &ids).await.map(|users| {
-                users
-                    .into_iter()
-                    .map(|user| (user.id, Arc::new(user)))
-                    .collect::<HashMap<_, _>>()
-            });
+            let users = store::user::find_many(&self.0, &actor, &ids)
+                .await
+                .map(|users| {
+                    users
+                        .into_iter()
+                        .map(|user| (user.id, Arc::new(user)))
+                        .collect::<HashMap<_, _>>()
+                });
             for key in keys {
                 let user = users.as_ref().map(|users| users.get(&key.id).cloned());
                 found.insert(key.clone(), user.map_err(Clone::clone));
@@ -149,7 +151,10 @@ impl BatchFn<TaskPageKey, Loaded<Arc<Page<task::Model>>>> for TaskPageBatch {
                     (key, Ok(Arc::new(page)))
                 })),
                 Err(error) => {
-                    found.extend(keys.into_iter().map(|key| (key.clone(), Err(error.clone()))));
+                    found.extend(
+                        keys.into_iter()
+                            .map(|key| (key.clone(), Err(error.clone()))),
+                    );
                 }
             }
         }
@@ -171,8 +176,7 @@ impl BatchFn<TaskCountKey, Loaded<u64>> for TaskCountBatch {
         let mut found = HashMap::with_capacity(keys.len());
         for ((actor, filter), keys) in groups(keys, |key| (key.actor, Arc::clone(&key.filter))) {
             let assignees: Vec<UserId> = keys.iter().map(|key| key.assignee).collect();
-            let counts =
-                store::task::count_by_assignee(&self.0, &actor, &assignees, &filter).await;
+            let counts = store::task::count_by_assignee(&self.0, &actor, &assignees, &filter).await;
             let counts = counts.map(|counts| counts.into_iter().collect::<HashMap<_, _>>());
             for key in keys {
                 let count = counts

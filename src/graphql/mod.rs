@@ -6,6 +6,12 @@
 //! the field's *parent*. So nullable fields return `Option<Result<T>>`, which
 //! nulls the field alone, as the specification wants.
 
+#![allow(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "these comments are the descriptions in the SDL, where codes stand as they are"
+)]
+
 mod access;
 mod approval;
 mod connection;
@@ -80,7 +86,10 @@ pub fn schema(cx: service::Context) -> Schema {
     if introspection {
         builder.finish()
     } else {
-        builder.disable_introspection().disable_suggestions().finish()
+        builder
+            .disable_introspection()
+            .disable_suggestions()
+            .finish()
     }
 }
 
@@ -90,8 +99,14 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>
 
 /// The schema as text: the contents of `schema.graphql`.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    let mut text = builder().finish().sdl_with_options(options).trim().to_owned();
+    let options = SDLExportOptions::new()
+        .include_specified_by()
+        .use_space_ident();
+    let mut text = builder()
+        .finish()
+        .sdl_with_options(options)
+        .trim()
+        .to_owned();
     text.push('\n');
     text
 }

@@ -103,6 +103,12 @@ impl PageArguments {
     }
 }
 
+/// What a list is searched for; blank text is none.
+pub fn search_text(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}
+
 pub fn encode(list: ListId, position: &Position) -> String {
     let mut bytes = Vec::with_capacity(48);
     bytes.extend_from_slice(&list.0);
@@ -203,7 +209,12 @@ mod tests {
         assert_eq!(window(Some(0), None).unwrap().size, 0);
         assert_eq!(window(Some(100), None).unwrap().size, 100);
         assert!(window(None, Some(5)).unwrap().backward);
-        for (first, last) in [(Some(101), None), (Some(-1), None), (None, Some(101)), (Some(1), Some(1))] {
+        for (first, last) in [
+            (Some(101), None),
+            (Some(-1), None),
+            (None, Some(101)),
+            (Some(1), Some(1)),
+        ] {
             assert!(matches!(window(first, last), Err(Error::BadUserInput(_))));
         }
     }

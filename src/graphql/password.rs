@@ -65,7 +65,11 @@ struct ChangePasswordPayload {
     user_errors: Vec<UserError>,
 }
 
-payloads!(RequestPasswordResetPayload, ResetPasswordPayload, ChangePasswordPayload);
+payloads!(
+    RequestPasswordResetPayload,
+    ResetPasswordPayload,
+    ChangePasswordPayload
+);
 
 #[derive(Default)]
 pub struct PasswordMutation;
@@ -94,8 +98,7 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token, and the new password.")] input: ResetPasswordInput,
     ) -> Option<Result<ResetPasswordPayload>> {
-        let answer =
-            service::password::reset(muster(ctx), &input.token, &input.new_password).await;
+        let answer = service::password::reset(muster(ctx), &input.token, &input.new_password).await;
         let actor = access::actor(ctx);
         Some(settle(answer, |user| ResetPasswordPayload {
             user: Some(User::new(actor, user)),

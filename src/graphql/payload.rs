@@ -21,7 +21,9 @@ pub struct UserError {
 impl From<Problem> for UserError {
     fn from(problem: Problem) -> Self {
         Self {
-            field: problem.field.map(|field| vec!["input".into(), field.into()]),
+            field: problem
+                .field
+                .map(|field| vec!["input".into(), field.into()]),
             message: problem.message,
             code: problem.code.into(),
         }

@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::service::{self, Client};
 use crate::store;
 
-/// A log-in that lasts, on one device. People see their own.
 #[derive(Clone)]
 pub struct Session {
     actor: Actor,
@@ -27,6 +26,7 @@ impl Session {
     }
 }
 
+/// A log-in that lasts, on one device. People see their own.
 #[Object]
 impl Session {
     /// Opaque and globally unique: a TypeID such as session_01h455vb4pex5vsknk084sn02q.
@@ -76,7 +76,10 @@ impl SessionQuery {
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
         let actor = access::require(ctx, access::SESSIONS)?;
         let rows = store::session::list(&muster(ctx).db, &actor, request_time(ctx)).await?;
-        Ok(rows.into_iter().map(|row| Session::new(actor, row)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Session::new(actor, row))
+            .collect())
     }
 }
 
@@ -158,7 +161,12 @@ struct RevokeSessionPayload {
     user_errors: Vec<UserError>,
 }
 
-payloads!(LogInPayload, RefreshSessionPayload, LogOutPayload, RevokeSessionPayload);
+payloads!(
+    LogInPayload,
+    RefreshSessionPayload,
+    LogOutPayload,
+    RevokeSessionPayload
+);
 
 #[derive(Default)]
 pub struct SessionMutation;
@@ -208,7 +216,9 @@ impl SessionMutation {
     async fn log_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which sessions to end; this one when absent.")] input: Option<LogOutInput>,
+        #[graphql(desc = "Which sessions to end; this one when absent.")] input: Option<
+            LogOutInput,
+        >,
     ) -> Option<Result<LogOutPayload>> {
         Some(
             async {

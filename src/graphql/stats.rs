@@ -67,7 +67,11 @@ impl StatsQuery {
         let users = store::stats::count_users(db).await?;
         let tasks = store::stats::count_tasks(db, request_time(ctx)).await?;
         let count_users = |matches: &dyn Fn(&store::stats::UserCount) -> bool| -> i64 {
-            users.iter().filter(|row| matches(row)).map(|row| row.count).sum()
+            users
+                .iter()
+                .filter(|row| matches(row))
+                .map(|row| row.count)
+                .sum()
         };
         Ok(Stats {
             users_total: count_users(&|_| true),

@@ -106,12 +106,12 @@ pub enum UserErrorCode {
     LastAdmin,
 }
 
-/// An instant, RFC 3339, UTC, millisecond precision, such as `2026-11-21T09:30:00.000Z`. As input,
-/// any offset and precision are taken, of the years 1 to 9999; what is finer than a millisecond is
-/// cut off.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+/// An instant, RFC 3339, UTC, millisecond precision, such as `2026-11-21T09:30:00.000Z`. As input,
+/// any offset and precision are taken, of the years 1 to 9999; what is finer than a millisecond is
+/// cut off.
 #[Scalar(
     name = "DateTime",
     specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"

@@ -91,6 +91,6 @@ async fn decide(
     enqueue(cx, &tx, Some(&user), notice, now).await?;
     tx.commit().await?;
     cx.wake.workers();
-    tracing::info!(user = %user.id, by = ?actor.user_id(), decision = ?approval.decision, "a sign-up was decided on");
+    tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), decision = ?approval.decision, "a sign-up was decided on");
     Ok((user, approval))
 }

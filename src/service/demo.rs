@@ -7,34 +7,111 @@ use super::input::Form;
 use crate::entity::approval::Model as Approval;
 use crate::entity::task::Model as Task;
 use crate::entity::user::{Model as User, PasswordHash};
-use crate::entity::{
-    ApprovalDecision, ApprovalId, Role, TaskId, TaskStatus, UserId, UserStatus,
-};
+use crate::entity::{ApprovalDecision, ApprovalId, Role, TaskId, TaskStatus, UserId, UserStatus};
 use crate::error::{Error, Result};
 use crate::store::{self, Tx};
 
 /// Username, first and last name, role, status, time zone.
-type Person = (&'static str, &'static str, &'static str, Role, UserStatus, &'static str);
+type Person = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Role,
+    UserStatus,
+    &'static str,
+);
 
 const PEOPLE: &[Person] = &[
-    ("ada", "Ada", "Lovelace", Role::Admin, UserStatus::Active, "Europe/London"),
-    ("grace", "Grace", "Hopper", Role::Manager, UserStatus::Active, "America/New_York"),
-    ("shahid", "Shahid", "Rahman", Role::Employee, UserStatus::Active, "Asia/Dhaka"),
-    ("mina", "Mina", "Okafor", Role::Employee, UserStatus::Active, "Africa/Lagos"),
-    ("noor", "Noor", "Haddad", Role::Employee, UserStatus::Pending, "Asia/Beirut"),
-    ("tomas", "Tomás", "Silva", Role::Employee, UserStatus::Pending, "America/Sao_Paulo"),
+    (
+        "ada",
+        "Ada",
+        "Lovelace",
+        Role::Admin,
+        UserStatus::Active,
+        "Europe/London",
+    ),
+    (
+        "grace",
+        "Grace",
+        "Hopper",
+        Role::Manager,
+        UserStatus::Active,
+        "America/New_York",
+    ),
+    (
+        "shahid",
+        "Shahid",
+        "Rahman",
+        Role::Employee,
+        UserStatus::Active,
+        "Asia/Dhaka",
+    ),
+    (
+        "mina",
+        "Mina",
+        "Okafor",
+        Role::Employee,
+        UserStatus::Active,
+        "Africa/Lagos",
+    ),
+    (
+        "noor",
+        "Noor",
+        "Haddad",
+        Role::Employee,
+        UserStatus::Pending,
+        "Asia/Beirut",
+    ),
+    (
+        "tomas",
+        "Tomás",
+        "Silva",
+        Role::Employee,
+        UserStatus::Pending,
+        "America/Sao_Paulo",
+    ),
 ];
 
 /// Title, status, days until the deadline, assignee.
 type Work = (&'static str, TaskStatus, Option<i64>, Option<&'static str>);
 
 const TASKS: &[Work] = &[
-    ("Order chairs for the reading room", TaskStatus::Pending, Some(3), Some("shahid")),
-    ("Write down how the printer is reset", TaskStatus::InProgress, Some(0), Some("shahid")),
-    ("Renew the insurance", TaskStatus::Pending, Some(-2), Some("mina")),
-    ("Translate the welcome page", TaskStatus::Completed, Some(-1), Some("mina")),
-    ("Plan the summer party", TaskStatus::Pending, None, Some("grace")),
-    ("Find out why the door sticks", TaskStatus::Pending, Some(14), None),
+    (
+        "Order chairs for the reading room",
+        TaskStatus::Pending,
+        Some(3),
+        Some("shahid"),
+    ),
+    (
+        "Write down how the printer is reset",
+        TaskStatus::InProgress,
+        Some(0),
+        Some("shahid"),
+    ),
+    (
+        "Renew the insurance",
+        TaskStatus::Pending,
+        Some(-2),
+        Some("mina"),
+    ),
+    (
+        "Translate the welcome page",
+        TaskStatus::Completed,
+        Some(-1),
+        Some("mina"),
+    ),
+    (
+        "Plan the summer party",
+        TaskStatus::Pending,
+        None,
+        Some("grace"),
+    ),
+    (
+        "Find out why the door sticks",
+        TaskStatus::Pending,
+        Some(14),
+        None,
+    ),
 ];
 
 /// Fills a database that has no users; all of the people get this password. Sends no mail.

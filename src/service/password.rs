@@ -86,7 +86,10 @@ pub async fn change(
     let user = store::user::find(&cx.db, actor, viewer.id)
         .await?
         .ok_or(Error::Unauthenticated)?;
-    let verdict = cx.passwords.verify(current_password, Some(&user.password_hash)).await?;
+    let verdict = cx
+        .passwords
+        .verify(current_password, Some(&user.password_hash))
+        .await?;
     if verdict == Verdict::Wrong {
         return Err(wrong_password());
     }

@@ -27,7 +27,11 @@ pub async fn request(
     let until = until.map_or(now, |at| form.instant("until", at));
     let since = since.map_or(until - DEFAULT_PERIOD, |at| form.instant("since", at));
     if until < since {
-        form.problem("until", ProblemCode::Invalid, "The end is before the beginning.");
+        form.problem(
+            "until",
+            ProblemCode::Invalid,
+            "The end is before the beginning.",
+        );
     }
     form.check()?;
 

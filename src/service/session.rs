@@ -57,7 +57,10 @@ pub async fn log_in(
     let hash = user.as_ref().map(|user| &user.password_hash);
     let verdict = cx.passwords.verify(password, hash).await?;
     let (Some(user), Verdict::Right | Verdict::RightButWeak) = (user, verdict) else {
-        tracing::info!(ip = ?client.ip, "a log-in was refused");
+        tracing::info!(
+            ip = client.ip.map(tracing::field::display),
+            "a log-in was refused"
+        );
         return Err(Error::refused(
             ProblemCode::InvalidCredentials,
             "Username, e-mail address or password is wrong.",
@@ -102,7 +105,7 @@ pub async fn log_in(
     insert_token(&tx, &refresh, session.id, now).await?;
     let access = cx.tokens.issue_access(user.id, session.id)?;
     tx.commit().await?;
-    tracing::info!(user = %user.id, session = %session.id, ip = ?client.ip, "somebody logged in");
+    tracing::info!(user = %user.id, session = %session.id, ip = client.ip.map(tracing::field::display), "somebody logged in");
     Ok((Tokens { access, refresh }, user))
 }
 

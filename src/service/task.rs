@@ -39,7 +39,9 @@ pub async fn create(cx: &Context, actor: &Actor, input: CreateTask) -> Result<Ta
         Some(id) => match find_assignee(&tx, actor, id).await {
             Ok(id) => Some(id),
             Err(Error::Refused(problems)) => {
-                problems.into_iter().for_each(|problem| form.add(problem));
+                for problem in problems {
+                    form.add(problem);
+                }
                 None
             }
             Err(error) => return Err(error),
@@ -161,7 +163,7 @@ pub async fn delete(cx: &Context, actor: &Actor, task_id: GivenId<TaskId>) -> Re
     policy::task::may_delete(actor, &task).map_err(|refusal| refusal.at("taskId"))?;
     store::task::delete(&tx, task.id).await?;
     tx.commit().await?;
-    tracing::info!(task = %task.id, by = ?actor.user_id(), "a task was deleted");
+    tracing::info!(task = %task.id, by = actor.user_id().map(tracing::field::display), "a task was deleted");
     Ok(task.id)
 }
 

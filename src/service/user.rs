@@ -231,7 +231,7 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
         store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
     }
     tx.commit().await?;
-    tracing::info!(user = %user.id, by = ?actor.user_id(), "a user was changed");
+    tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was changed");
     Ok(user)
 }
 
@@ -261,7 +261,7 @@ pub async fn set_role(
     user.role = role;
     save(&tx, &before, &mut user, now).await?;
     tx.commit().await?;
-    tracing::info!(user = %user.id, by = ?actor.user_id(), role = ?role, "a role was set");
+    tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), role = ?role, "a role was set");
     Ok(user)
 }
 
@@ -273,7 +273,7 @@ pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Res
     store::task::unassign_all_of(&tx, user.id, cx.now()).await?;
     store::user::delete(&tx, user.id).await?;
     tx.commit().await?;
-    tracing::info!(user = %user.id, by = ?actor.user_id(), "a user was deleted");
+    tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was deleted");
     Ok(user.id)
 }
 
@@ -305,7 +305,11 @@ async fn checked_password(
 ) -> Result<PasswordHash> {
     let mut own_words = vec![username.text.as_str(), email.text.as_str()];
     own_words.extend(names.into_iter().flatten());
-    if let Some(problem) = cx.passwords.problem("password", password, &own_words).await? {
+    if let Some(problem) = cx
+        .passwords
+        .problem("password", password, &own_words)
+        .await?
+    {
         form.add(problem);
     }
     form.check()?;

@@ -86,11 +86,7 @@ impl Db {
 
     /// Whether the database answers and has the schema that this program was built for.
     pub async fn ready(&self) -> Result<()> {
-        if super::migration_status(self)
-            .await?
-            .iter()
-            .all(|migration| migration.applied)
-        {
+        if super::migrate::is_migrated(self).await? {
             Ok(())
         } else {
             Err(Error::Unavailable("the database is not migrated".into()))

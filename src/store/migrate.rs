@@ -1,9 +1,11 @@
 //! Brings the schema up or down: first Muster's own tables, then those of the
 //! job queue.
 
+use std::collections::HashSet;
+
 use apalis_sqlite::SqliteStorage;
 use migration::Migrator;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::{MigrationStatus as Status, MigratorTrait};
 
 use super::{Db, Source};
@@ -37,9 +39,27 @@ pub async fn migrate_down(db: &Db) -> Result<()> {
     Ok(Migrator::down(db.writer(), Some(1)).await?)
 }
 
+/// Whether the schema is the one that this program was built for. Reads only.
+pub async fn is_migrated(db: &Db) -> Result<bool> {
+    let connection = db.connection();
+    let statement = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT version FROM seaql_migrations",
+    );
+    let applied = connection.query_all_raw(statement).await?;
+    let applied = applied
+        .iter()
+        .map(|row| row.try_get("", "version"))
+        .collect::<Result<HashSet<String>, _>>()?;
+    Ok(Migrator::migrations()
+        .iter()
+        .all(|migration| applied.contains(migration.name())))
+}
+
 /// Every migration that this program knows, oldest first.
 pub async fn migration_status(db: &Db) -> Result<Vec<MigrationStatus>> {
-    let migrations = Migrator::get_migration_with_status(db.connection()).await?;
+    // It makes the table of applied migrations where there is none, so it needs to write.
+    let migrations = Migrator::get_migration_with_status(db.writer()).await?;
     Ok(migrations
         .iter()
         .map(|migration| MigrationStatus {

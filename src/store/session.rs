@@ -141,6 +141,8 @@ pub async fn delete_oldest_of(tx: &Tx, user_id: UserId, keep: u64) -> Result<()>
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .offset(keep)
+        // SQLite knows no offset without a limit.
+        .limit(i64::MAX.unsigned_abs())
         .into_tuple()
         .all(tx.connection())
         .await?;

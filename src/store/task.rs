@@ -117,21 +117,23 @@ fn select(actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
 }
 
 fn sort(order: TaskOrder) -> Sort {
-    // The stand-ins for "no deadline" are literals, as in the indexes of the migration.
-    let missing = Expr::cust(if order.descending { "''" } else { "'~'" });
+    // Generated columns, with a stand-in for "no deadline" that comes last in their direction.
+    let (deadline, missing) = if order.descending {
+        ("deadline_falling", "")
+    } else {
+        ("deadline_rising", "~")
+    };
     let key = match order.field {
         TaskOrderField::CreatedAt => Expr::col(Column::CreatedAt),
         TaskOrderField::UpdatedAt => Expr::col(Column::UpdatedAt),
-        TaskOrderField::Deadline => {
-            Func::coalesce([Expr::col(Column::Deadline), missing.clone()]).into()
-        }
+        TaskOrderField::Deadline => Expr::col(Alias::new(deadline)),
         TaskOrderField::Title => Expr::col(Column::TitleKey),
     };
     Sort {
         key,
         id: Expr::col(Column::Id),
         descending: order.descending,
-        missing,
+        missing: Expr::val(missing),
     }
 }
 
@@ -178,7 +180,10 @@ pub async fn list_by_assignee(
     if let &[assignee] = assignees {
         // A single list can go by its index instead of being numbered through.
         let select = select(actor, filter).filter(Column::AssigneeId.eq(assignee));
-        let rows = sort(order).apply(select, window).all(source.connection()).await?;
+        let rows = sort(order)
+            .apply(select, window)
+            .all(source.connection())
+            .await?;
         return Ok(vec![(assignee, Page::new(rows, window))]);
     }
     let sort = sort(order);

@@ -88,8 +88,7 @@ async fn reset_link(cx: &Context, delivery: &Delivery) -> Result<Option<Content>
     let stored = store::reset_token::find(&cx.db, reset_token_id)
         .await?
         .filter(|token| token.ended_at.is_none() && token.expires_at > cx.now());
-    let token =
-        stored.and_then(|stored| cx.tokens.reset_matching(stored.id, &stored.token_hash));
+    let token = stored.and_then(|stored| cx.tokens.reset_matching(stored.id, &stored.token_hash));
     Ok(token.map(|token| {
         // After the '#' it is neither sent to a server nor passed on as a referrer.
         let mut link = cx.settings.reset_url.clone();
@@ -114,7 +113,10 @@ async fn task_report(cx: &Context, delivery: &Delivery, user: &User) -> Result<O
     };
     let with_status = |status: TaskStatus| -> u64 {
         let of_status = counts.iter().filter(|count| count.status == status);
-        of_status.map(|count| count.count).sum::<i64>().unsigned_abs()
+        of_status
+            .map(|count| count.count)
+            .sum::<i64>()
+            .unsigned_abs()
     };
     Ok(Some(Content::TaskReport(TaskReport {
         since,

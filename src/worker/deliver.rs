@@ -45,7 +45,12 @@ pub(super) async fn deliver(worker: &Worker, id: DeliveryId) -> Result<()> {
         // A mail that cannot be composed now may be after the fault is mended.
         Err(error) => {
             tracing::error!(delivery = %claimed.id, kind = ?claimed.kind, %error, "a mail could not be composed");
-            finish(worker, &claimed, Err(SendError::transient("the mail could not be composed"))).await
+            finish(
+                worker,
+                &claimed,
+                Err(SendError::transient("the mail could not be composed")),
+            )
+            .await
         }
     }
 }
@@ -124,7 +129,10 @@ async fn finish(
         Err(failure) => {
             row.failures += 1;
             let next = now + back_off(worker, row.failures);
-            if failure.permanent || next - row.created_at > PATIENCE {
+            // Nobody misses anything by a report that may have come; a reset or a decision that
+            // comes twice does less harm than one that never comes.
+            let leave_it = failure.unknown && row.kind == MailKind::TaskReport;
+            if failure.permanent || leave_it || next - row.created_at > PATIENCE {
                 row.state = DeliveryState::Failed;
                 row.finished_at = Some(now);
                 tracing::error!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, "a mail was given up");
@@ -161,7 +169,9 @@ async fn write_result(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Re
 /// 30 s, doubled with each failure up to an hour, give or take a fifth, so that what failed
 /// together does not come back together.
 fn back_off(worker: &Worker, failures: i32) -> TimeDelta {
-    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(16);
+    let doublings = u32::try_from(failures.saturating_sub(1))
+        .unwrap_or(0)
+        .min(16);
     let base = (BACK_OFF_FIRST * 2_i32.pow(doublings)).min(BACK_OFF_MAX);
     let [byte] = worker.cx.generator.bytes::<1>();
     // 80 to 120 per cent.

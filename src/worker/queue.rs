@@ -41,7 +41,7 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
                 tracing::error!(%error, "the job queue stopped; it is started again");
             }
         }
-        pause = if began.elapsed() > Duration::from_secs(60) {
+        pause = if began.elapsed() > Duration::from_mins(1) {
             PAUSE_FIRST
         } else {
             (pause * 2).min(PAUSE_MAX)
@@ -128,6 +128,10 @@ impl PollStrategy for WakeOrTick {
         while self.tick.poll_tick(cx).is_ready() {
             ready = true;
         }
-        if ready { Poll::Ready(Some(())) } else { Poll::Pending }
+        if ready {
+            Poll::Ready(Some(()))
+        } else {
+            Poll::Pending
+        }
     }
 }

@@ -1,0 +1,309 @@
+//! Reads values of each form that a setting can have, and collects what is wrong
+//! with them. A value that is wrong is read as its default, so that the others
+//! are looked at, too.
+
+use std::str::FromStr;
+
+use chrono::{NaiveTime, TimeDelta, Weekday};
+use http::HeaderValue;
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+use url::Url;
+
+use super::{CorsOrigins, LogFormat, SETTINGS, Secret};
+
+const SECRET_BYTES_MIN: usize = 32;
+
+pub(super) struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    mistakes: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            lookup,
+            mistakes: Vec::new(),
+        }
+    }
+
+    pub fn mistakes(self) -> Vec<String> {
+        self.mistakes
+    }
+
+    pub fn mistake(&mut self, name: &str, what: impl std::fmt::Display) {
+        self.mistakes.push(format!("{name} {what}"));
+    }
+
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        self.optional(name)
+            .unwrap_or_else(|| default(name).to_owned())
+    }
+
+    /// What `parse` makes of the value, or of the default where it makes nothing of the value.
+    fn value<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T
+    where
+        T: Clone,
+    {
+        let given = self.optional(name);
+        if let Some(value) = given.as_deref().map(&parse) {
+            match value {
+                Some(value) => return value,
+                None => self.mistake(name, format_args!("must be {expected}")),
+            }
+        }
+        #[allow(
+            clippy::expect_used,
+            reason = "the table of defaults is ours, and tested"
+        )]
+        parse(default(name)).expect("a default has the form of its setting")
+    }
+
+    pub fn parsed<T: FromStr + Clone>(&mut self, name: &str, expected: &str) -> T {
+        self.value(name, expected, |text| text.parse().ok())
+    }
+
+    /// Whether the first of two words was chosen.
+    pub fn choice(&mut self, name: &str, [yes, no]: [&str; 2]) -> bool {
+        self.value(name, &format!("{yes} or {no}"), |text| match text {
+            text if text == yes => Some(true),
+            text if text == no => Some(false),
+            _ => None,
+        })
+    }
+
+    pub fn length(&mut self, name: &str, min: usize, max: usize) -> usize {
+        self.value(name, &format!("a number from {min} to {max}"), |text| {
+            text.parse()
+                .ok()
+                .filter(|number| (min..=max).contains(number))
+        })
+    }
+
+    pub fn duration(&mut self, name: &str, min: TimeDelta, max: TimeDelta) -> TimeDelta {
+        let show = |delta: TimeDelta| {
+            humantime::format_duration(delta.to_std().unwrap_or_default()).to_string()
+        };
+        let expected = format!(
+            "a time such as 15m or 30d, from {} to {}",
+            show(min),
+            show(max)
+        );
+        self.value(name, &expected, |text| {
+            let delta = TimeDelta::from_std(humantime::parse_duration(text).ok()?).ok()?;
+            (min..=max).contains(&delta).then_some(delta)
+        })
+    }
+
+    pub fn time(&mut self, name: &str) -> NaiveTime {
+        self.value(name, "a time of day, such as 10:00", time)
+    }
+
+    pub fn weekly(&mut self, name: &str) -> Option<(Weekday, NaiveTime)> {
+        self.value(name, "a day and time, such as mon 09:00, or off", |text| {
+            if text == "off" {
+                return Some(None);
+            }
+            let (day, hour) = text.split_once(' ')?;
+            Some(Some((day.parse().ok()?, time(hour.trim())?)))
+        })
+    }
+
+    pub fn base_url(&mut self, name: &str) -> Url {
+        self.value(
+            name,
+            "an http or https URL without a query, such as https://muster.example.com",
+            |text| {
+                page(text).filter(|url| {
+                    url.query().is_none() && url.username().is_empty() && url.password().is_none()
+                })
+            },
+        )
+    }
+
+    pub fn reset_url(&mut self, name: &str, public_url: &Url) -> Url {
+        let mut default = public_url.clone();
+        default.set_path(&format!(
+            "{}/reset-password",
+            public_url.path().trim_end_matches('/')
+        ));
+        match self.optional(name).map(|text| page(&text)) {
+            None => default,
+            Some(Some(url)) => url,
+            Some(None) => {
+                self.mistake(name, "must be an http or https URL without a fragment");
+                default
+            }
+        }
+    }
+
+    pub fn database_url(&mut self, name: &str) -> String {
+        let url = self.text(name);
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            self.mistake(
+                name,
+                "names PostgreSQL, which this release does not support; use sqlite://…",
+            );
+        } else if !url.starts_with("sqlite:") {
+            self.mistake(
+                name,
+                "must be the URL of an SQLite file, such as sqlite://muster.db?mode=rwc",
+            );
+        } else if url.contains(":memory:") || url.contains("mode=memory") {
+            self.mistake(
+                name,
+                "must name a file: a database in memory is gone when Muster stops",
+            );
+        }
+        url
+    }
+
+    pub fn smtp_url(&mut self, name: &str) -> Option<Secret> {
+        let text = self.optional(name)?;
+        let is_smtp = Url::parse(&text)
+            .is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
+        if !is_smtp {
+            self.mistake(name, "must be smtp://user:pass@host:port or smtps://…");
+        }
+        Some(Secret::new(text))
+    }
+
+    pub fn mailbox(&mut self, name: &str) -> Mailbox {
+        self.parsed(name, "a sender, such as Muster <muster@example.com>")
+    }
+
+    pub fn signing_secret(&mut self, name: &str) -> Option<Secret> {
+        let text = self.optional(name)?;
+        if let Some(weakness) = weakness(&text) {
+            self.mistake(name, weakness);
+        }
+        Some(Secret::new(text))
+    }
+
+    pub fn signing_secrets(&mut self, name: &str) -> Vec<Secret> {
+        let texts = self.list(name);
+        if let Some(weakness) = texts.iter().find_map(|text| weakness(text)) {
+            self.mistake(name, format_args!("holds a secret that {weakness}"));
+        }
+        texts.into_iter().map(Secret::new).collect()
+    }
+
+    pub fn origins(&mut self, name: &str) -> CorsOrigins {
+        let texts = self.list(name);
+        if texts.is_empty() {
+            return CorsOrigins::None;
+        }
+        if texts == ["*"] {
+            return CorsOrigins::Any;
+        }
+        let origins: Option<Vec<HeaderValue>> = texts.iter().map(|text| origin(text)).collect();
+        if let Some(origins) = origins {
+            CorsOrigins::List(origins)
+        } else {
+            self.mistake(
+                name,
+                "must be origins such as https://app.example.com, separated by commas, or * alone",
+            );
+            CorsOrigins::None
+        }
+    }
+
+    pub fn networks(&mut self, name: &str) -> Vec<IpNet> {
+        let networks: Option<Vec<IpNet>> = self
+            .list(name)
+            .iter()
+            .map(|text| {
+                text.parse().ok().or_else(|| {
+                    text.parse()
+                        .ok()
+                        .map(|address: std::net::IpAddr| address.into())
+                })
+            })
+            .collect();
+        if networks.is_none() {
+            self.mistake(
+                name,
+                "must be networks such as 10.0.0.0/8, separated by commas",
+            );
+        }
+        networks.unwrap_or_default()
+    }
+
+    pub fn log_format(&mut self, name: &str) -> Option<LogFormat> {
+        match self.optional(name)?.as_str() {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => {
+                self.mistake(name, "must be text or json");
+                None
+            }
+        }
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',')
+            .map(|item| item.trim().to_owned())
+            .filter(|item| !item.is_empty())
+            .collect()
+    }
+}
+
+fn default(name: &str) -> &'static str {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.name == name)
+        .and_then(|setting| setting.default)
+        .unwrap_or_default()
+}
+
+fn time(text: &str) -> Option<NaiveTime> {
+    NaiveTime::parse_from_str(text, "%H:%M").ok()
+}
+
+fn page(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none()
+    })
+}
+
+/// As a browser sends it: scheme, host and port, nothing behind.
+fn origin(text: &str) -> Option<HeaderValue> {
+    let origin = page(text)?.origin().ascii_serialization();
+    if origin == text.trim_end_matches('/') {
+        HeaderValue::from_str(&origin).ok()
+    } else {
+        None
+    }
+}
+
+/// Why nobody should sign with this.
+pub(super) fn weakness(secret: &str) -> Option<String> {
+    const WORDS: &[&str] = &[
+        "secret",
+        "changeme",
+        "change-me",
+        "example",
+        "password",
+        "muster",
+        "jwt",
+    ];
+    const HOW: &str = "make one with `openssl rand -base64 48`";
+    if secret.len() < SECRET_BYTES_MIN {
+        return Some(format!("is shorter than {SECRET_BYTES_MIN} bytes; {HOW}"));
+    }
+    // Random text has no words, and does not repeat a handful of characters.
+    let lower = secret.to_lowercase();
+    let has_word = WORDS.iter().any(|word| lower.contains(word));
+    let distinct = secret
+        .chars()
+        .collect::<std::collections::HashSet<_>>()
+        .len();
+    (has_word || distinct < 10).then(|| format!("can be guessed; {HOW}"))
+}

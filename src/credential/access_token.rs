@@ -1,0 +1,334 @@
+//! Access tokens: JWTs (RFC 7519) of type `at+jwt` (RFC 9068), signed by HS256
+//! and nothing else (RFC 8725). They say who and which session, never what one
+//! may do.
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use url::Url;
+use uuid::Uuid;
+
+use super::opaque_token::hex;
+use crate::config::Secret;
+use crate::entity::{SessionId, UserId};
+use crate::error::{Error, Result};
+
+const TYPE: &str = "at+jwt";
+const AUDIENCE: &str = "muster";
+/// Longer texts are refused before anything is decoded.
+const LENGTH_MAX: usize = 4_096;
+/// How far the clocks of two of our own machines may be apart, in seconds.
+const LEEWAY: i64 = 5;
+
+pub struct AccessToken {
+    /// What follows `Bearer` in the `Authorization` header.
+    pub text: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a token of ours says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// All of them are required. There is no role, address or status among them: those come from the
+/// store at each request.
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    iss: String,
+    aud: String,
+    sub: UserId,
+    sid: SessionId,
+    jti: Uuid,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+}
+
+#[derive(Clone)]
+pub(super) struct Signer {
+    header: Header,
+    signing_key: Option<EncodingKey>,
+    /// By key id, ours alone: a token names one of them or none.
+    verifying_keys: Vec<(String, DecodingKey)>,
+    validation: Validation,
+    issuer: String,
+}
+
+impl Signer {
+    /// The first secret signs, all verify.
+    pub fn new(secrets: &[&Secret], public_url: &Url) -> Self {
+        let issuer = public_url.as_str().trim_end_matches('/').to_owned();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "nbf", "exp"]);
+        validation.set_issuer(&[&issuer]);
+        validation.set_audience(&[AUDIENCE]);
+        // The library asks the machine's clock; ours is asked below.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let verifying_keys: Vec<_> = secrets
+            .iter()
+            .map(|secret| {
+                let key = DecodingKey::from_secret(secret.expose().as_bytes());
+                (key_id(secret), key)
+            })
+            .collect();
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(TYPE.into());
+        header.kid = verifying_keys.first().map(|(id, _)| id.clone());
+        let signing_key = secrets
+            .first()
+            .map(|secret| EncodingKey::from_secret(secret.expose().as_bytes()));
+        Self {
+            header,
+            signing_key,
+            verifying_keys,
+            validation,
+            issuer,
+        }
+    }
+
+    pub fn issue(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        token_id: Uuid,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<AccessToken> {
+        let payload = Payload {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.into(),
+            sub: user_id,
+            sid: session_id,
+            jti: token_id,
+            iat: now.timestamp(),
+            nbf: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        let key = self
+            .signing_key
+            .as_ref()
+            .ok_or_else(|| Error::internal("there is no signing secret"))?;
+        let text = jsonwebtoken::encode(&self.header, &payload, key).map_err(Error::internal)?;
+        Ok(AccessToken { text, expires_at })
+    }
+
+    pub fn verify(&self, text: &str, now: DateTime<Utc>) -> Option<Claims> {
+        if text.len() > LENGTH_MAX || text.split('.').count() != 3 {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(text).ok()?;
+        // We never write these, and whoever does wants them followed.
+        let points_elsewhere = header.jku.is_some()
+            || header.jwk.is_some()
+            || header.x5u.is_some()
+            || header.x5c.is_some()
+            || header.crit.is_some();
+        if header.alg != Algorithm::HS256 || header.typ.as_deref() != Some(TYPE) || points_elsewhere
+        {
+            return None;
+        }
+        let (_, key) = self
+            .verifying_keys
+            .iter()
+            .find(|(id, _)| Some(id) == header.kid.as_ref())?;
+        let payload = jsonwebtoken::decode::<Payload>(text, key, &self.validation)
+            .ok()?
+            .claims;
+        let now = now.timestamp();
+        let is_time = payload.nbf <= now.saturating_add(LEEWAY)
+            && payload.iat <= now.saturating_add(LEEWAY)
+            && now < payload.exp.saturating_add(LEEWAY);
+        is_time.then_some(())?;
+        Some(Claims {
+            user_id: payload.sub,
+            session_id: payload.sid,
+            expires_at: DateTime::from_timestamp(payload.exp, 0)?,
+        })
+    }
+}
+
+/// Names a secret without telling anything of it.
+fn key_id(secret: &Secret) -> String {
+    let digest = Sha256::new_with_prefix(b"muster kid")
+        .chain_update(secret.expose())
+        .finalize();
+    hex(&digest[..4])
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRET: &str = "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4";
+    const OTHER: &str = "9zY8xW7vU6tS5rQ4pO3nM2lK1jI0hG_f";
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.into())
+    }
+
+    fn signer(secrets: &[&str]) -> Signer {
+        let secrets: Vec<Secret> = secrets.iter().map(|text| secret(text)).collect();
+        Signer::new(
+            &secrets.iter().collect::<Vec<_>>(),
+            &"https://muster.example".parse().unwrap(),
+        )
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_600_000 + seconds, 0).unwrap()
+    }
+
+    fn token() -> String {
+        let id = Uuid::from_u128(1);
+        let token = signer(&[SECRET]).issue(UserId(id), SessionId(id), id, at(0), at(900));
+        token.unwrap().text
+    }
+
+    fn payload() -> Value {
+        let id = Uuid::from_u128(1);
+        json!({
+            "iss": "https://muster.example", "aud": "muster",
+            "sub": UserId(id), "sid": SessionId(id), "jti": id,
+            "iat": at(0).timestamp(), "nbf": at(0).timestamp(), "exp": at(900).timestamp(),
+        })
+    }
+
+    fn forge(header: &Header, payload: &Value, secret: &str) -> String {
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        jsonwebtoken::encode(header, payload, &key).unwrap()
+    }
+
+    #[test]
+    fn a_token_of_ours_is_good_for_its_time_and_five_seconds() {
+        let signer = signer(&[SECRET]);
+        for (seconds, good) in [
+            (-6, false),
+            (-5, true),
+            (0, true),
+            (904, true),
+            (905, false),
+        ] {
+            assert_eq!(
+                signer.verify(&token(), at(seconds)).is_some(),
+                good,
+                "{seconds}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_of_an_earlier_secret_is_good_as_long_as_that_secret_is_listed() {
+        assert!(signer(&[OTHER, SECRET]).verify(&token(), at(1)).is_some());
+        assert!(signer(&[OTHER]).verify(&token(), at(1)).is_none());
+    }
+
+    #[test]
+    fn other_algorithms_and_types_are_refused_though_the_key_is_right() {
+        let signer = signer(&[SECRET]);
+        for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+            let mut header = signer.header.clone();
+            header.alg = algorithm;
+            assert!(
+                signer
+                    .verify(&forge(&header, &payload(), SECRET), at(1))
+                    .is_none()
+            );
+        }
+        let mut header = signer.header.clone();
+        header.typ = Some("JWT".into());
+        assert!(
+            signer
+                .verify(&forge(&header, &payload(), SECRET), at(1))
+                .is_none()
+        );
+        assert!(
+            signer
+                .verify(&forge(&signer.header, &payload(), SECRET), at(1))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_token_without_signature_is_refused() {
+        let kid = key_id(&secret(SECRET));
+        for alg in ["none", "None", "RS256", "ES256"] {
+            let header = json!({ "alg": alg, "typ": TYPE, "kid": kid }).to_string();
+            let text = format!(
+                "{}.{}.",
+                URL_SAFE_NO_PAD.encode(header),
+                URL_SAFE_NO_PAD.encode(payload().to_string())
+            );
+            assert!(signer(&[SECRET]).verify(&text, at(1)).is_none(), "{alg}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_brings_its_own_key_is_refused() {
+        let signer = signer(&[SECRET]);
+        let mut header = signer.header.clone();
+        header.jku = Some("https://evil.example/keys".into());
+        assert!(
+            signer
+                .verify(&forge(&header, &payload(), SECRET), at(1))
+                .is_none()
+        );
+        let mut header = signer.header.clone();
+        header.kid = None;
+        assert!(
+            signer
+                .verify(&forge(&header, &payload(), SECRET), at(1))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn every_claim_is_required_and_checked() {
+        let signer = signer(&[SECRET]);
+        for claim in ["iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"] {
+            let mut payload = payload();
+            payload.as_object_mut().unwrap().remove(claim);
+            let text = forge(&signer.header, &payload, SECRET);
+            assert!(signer.verify(&text, at(1)).is_none(), "without {claim}");
+        }
+        for (claim, value) in [
+            ("iss", json!("https://evil.example")),
+            ("aud", json!("other")),
+            ("sub", json!("admin")),
+            ("sid", json!(1)),
+            ("exp", json!("never")),
+        ] {
+            let mut payload = payload();
+            payload[claim] = value;
+            let text = forge(&signer.header, &payload, SECRET);
+            assert!(signer.verify(&text, at(1)).is_none(), "wrong {claim}");
+        }
+    }
+
+    #[test]
+    fn a_changed_overlong_or_oddly_cut_token_is_refused() {
+        let signer = signer(&[SECRET]);
+        let token = token();
+        let mut parts: Vec<&str> = token.split('.').collect();
+        let other = URL_SAFE_NO_PAD.encode(json!({ "sub": "someone else" }).to_string());
+        parts[1] = &other;
+        for text in [
+            parts.join("."),
+            format!("{token}.x"),
+            format!("{token}{}", "A".repeat(LENGTH_MAX)),
+            token[..token.len() - 1].to_owned(),
+            String::new(),
+        ] {
+            assert!(signer.verify(&text, at(1)).is_none());
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Passwords: Argon2id with the parameters of OWASP's cheat sheet, off the async
+//! threads, as many at once as there are cores. Each run takes 19 MiB and some
+//! 16 ms of a core, so those who wait are bounded, too.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+
+use argon2::password_hash::phc::PasswordHash as Phc;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
+
+use crate::config::Settings;
+use crate::entity::user::PasswordHash;
+use crate::error::{Error, Problem, ProblemCode, Result};
+
+/// In characters, after normalisation. More is refused, never cut.
+const LENGTH_MAX: usize = 128;
+/// Runs that may wait for a core. At 16 ms each on two cores, the last waits about half a second.
+const WAITING_MAX: usize = 64;
+/// zxcvbn takes time that grows with the square of the length; what is hard to guess in its first
+/// characters is hard to guess.
+const JUDGED_MAX: usize = 72;
+/// What an unknown account is checked against: random bytes with today's parameters. No password
+/// is known to match it, and a match would not be taken for one.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bXVzdGVyLW5vYm9keS0x$tJc5kRyUe2mQ1vXw7oZ0bN4hG8sLdA3fKp6iYxWnEqM";
+
+#[derive(Clone)]
+pub struct Passwords {
+    length_min: usize,
+    cores: Arc<Semaphore>,
+    waiting_max: usize,
+    waiting: Arc<AtomicUsize>,
+    runs: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, but stored with weaker parameters than today's: hash it anew.
+    RightButWeak,
+}
+
+impl Passwords {
+    pub fn new(settings: &Settings) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            length_min: settings.password_min_length,
+            cores: Arc::new(Semaphore::new(cores)),
+            waiting_max: WAITING_MAX,
+            waiting: Arc::default(),
+            runs: Arc::default(),
+        }
+    }
+
+    /// What speaks against this as a new password; `own_words` are the person's names and address.
+    pub async fn problem(
+        &self,
+        field: &'static str,
+        password: &str,
+        own_words: &[&str],
+    ) -> Result<Option<Problem>> {
+        let password = normal(password);
+        let length = password.chars().count();
+        if password.is_empty() {
+            let message = "This cannot be blank.";
+            return Ok(Some(Problem::new(field, ProblemCode::Blank, message)));
+        }
+        if length < self.length_min {
+            let message = format!("At least {} characters.", self.length_min);
+            return Ok(Some(Problem::new(field, ProblemCode::TooShort, message)));
+        }
+        if length > LENGTH_MAX {
+            let message = format!("At most {LENGTH_MAX} characters.");
+            return Ok(Some(Problem::new(field, ProblemCode::TooLong, message)));
+        }
+        let own_words: Vec<String> = own_words
+            .iter()
+            .flat_map(|word| std::iter::once(*word).chain(word.split(['@', '.', '_', '-', ' '])))
+            .filter(|word| word.chars().count() > 2)
+            .chain(["muster"])
+            .map(str::to_owned)
+            .collect();
+        let judged = password.chars().take(JUDGED_MAX).collect::<String>();
+        let advice = self.off_thread(move || advice(&judged, &own_words)).await?;
+        Ok(advice.map(|advice| Problem::new(field, ProblemCode::WeakPassword, advice)))
+    }
+
+    /// Whatever the password, this takes one Argon2 run.
+    pub async fn hash(&self, password: &str) -> Result<PasswordHash> {
+        let password = normal(password);
+        let runs = Arc::clone(&self.runs);
+        self.off_thread(move || {
+            runs.fetch_add(1, Ordering::Relaxed);
+            let hash = Argon2::default().hash_password(password.as_bytes());
+            hash.map(|hash| PasswordHash(hash.to_string()))
+        })
+        .await?
+        .map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// With None, for an account that is not there, it takes the same one Argon2 run and is wrong.
+    pub async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<Verdict> {
+        let mut password = normal(password);
+        let fits = password.chars().count() <= LENGTH_MAX;
+        if !fits {
+            // It cannot be right, and must not take longer for being long.
+            password.truncate(0);
+        }
+        let exists = hash.is_some();
+        let hash = hash.map_or_else(|| NOBODY.to_owned(), |hash| hash.0.clone());
+        let runs = Arc::clone(&self.runs);
+        let verdict = self
+            .off_thread(move || {
+                runs.fetch_add(1, Ordering::Relaxed);
+                verdict(password.as_bytes(), &hash)
+            })
+            .await??;
+        Ok(if exists && fits {
+            verdict
+        } else {
+            Verdict::Wrong
+        })
+    }
+
+    /// Argon2 runs since the start. For tests, which count them instead of taking the time.
+    pub fn runs(&self) -> usize {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let _waiting = Waiting::enter(&self.waiting, self.waiting_max)?;
+        let permit = Arc::clone(&self.cores)
+            .acquire_owned()
+            .await
+            .map_err(Error::internal)?;
+        spawn_blocking(move || {
+            // Held by the work itself: a request that is gone does not free its core early.
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(Error::internal)
+    }
+}
+
+/// A place among those who wait, given up when dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(waiting: &'a AtomicUsize, max: usize) -> Result<Self> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= max {
+            return Err(Error::Unavailable(
+                "too many passwords are being checked".into(),
+            ));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The same characters typed on different keyboards are the same password (NIST SP 800-63B).
+fn normal(password: &str) -> String {
+    password.nfc().collect()
+}
+
+fn advice(password: &str, own_words: &[String]) -> Option<String> {
+    let own_words: Vec<&str> = own_words.iter().map(String::as_str).collect();
+    let judged = zxcvbn(password, &own_words);
+    if judged.score() >= Score::Three {
+        return None;
+    }
+    let reason = judged
+        .feedback()
+        .and_then(zxcvbn::feedback::Feedback::warning)
+        .map(|warning| format!(" {warning}"));
+    Some(format!(
+        "This password is too easy to guess.{} A few uncommon words make a good one.",
+        reason.unwrap_or_default()
+    ))
+}
+
+fn verdict(password: &[u8], hash: &str) -> Result<Verdict> {
+    let hash = Phc::new(hash).map_err(|error| Error::internal(error.to_string()))?;
+    if Argon2::default().verify_password(password, &hash).is_err() {
+        return Ok(Verdict::Wrong);
+    }
+    let today = Params::default();
+    let is_weak = Params::try_from(&hash).map_or(true, |stored| {
+        stored.m_cost() < today.m_cost() || stored.t_cost() < today.t_cost()
+    });
+    Ok(if is_weak || hash.algorithm.as_str() != "argon2id" {
+        Verdict::RightButWeak
+    } else {
+        Verdict::Right
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "velvet orbit cactus lantern";
+
+    fn passwords() -> Passwords {
+        Passwords::new(&crate::config::read(|_| None).unwrap())
+    }
+
+    async fn code(password: &str, own_words: &[&str]) -> Option<ProblemCode> {
+        let problem = passwords().problem("password", password, own_words).await;
+        problem.unwrap().map(|problem| problem.code)
+    }
+
+    #[tokio::test]
+    async fn new_passwords_are_judged_by_length_and_by_how_easily_they_are_guessed() {
+        for (password, expected) in [
+            (GOOD, None),
+            ("", Some(ProblemCode::Blank)),
+            ("kX9#mQ2", Some(ProblemCode::TooShort)),
+            ("12345678", Some(ProblemCode::WeakPassword)),
+            ("password", Some(ProblemCode::WeakPassword)),
+            ("iloveyou1", Some(ProblemCode::WeakPassword)),
+            ("Muster2026", Some(ProblemCode::WeakPassword)),
+            ("qwertyuiop", Some(ProblemCode::WeakPassword)),
+            (&format!("{GOOD}{}", "x".repeat(101)), None),
+            (
+                &format!("{GOOD}{}", "x".repeat(102)),
+                Some(ProblemCode::TooLong),
+            ),
+        ] {
+            assert_eq!(code(password, &[]).await, expected, "{password}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_people_are_called_makes_no_good_password() {
+        let own_words = ["lovelace", "ada.lovelace@example.com", "Ada", "Byron-King"];
+        assert_eq!(
+            code("lovelaceada", &own_words).await,
+            Some(ProblemCode::WeakPassword)
+        );
+    }
+
+    #[tokio::test]
+    async fn characters_are_counted_and_not_bytes() {
+        assert_eq!(code("äöüßéèê", &[]).await, Some(ProblemCode::TooShort));
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_told_from_a_wrong_one_however_it_was_composed() {
+        let passwords = passwords();
+        let hash = passwords.hash("Zürich caf\u{e9} lantern").await.unwrap();
+        for (password, expected) in [
+            ("Zürich caf\u{e9} lantern", Verdict::Right),
+            ("Zu\u{308}rich cafe\u{301} lantern", Verdict::Right),
+            ("Zürich cafe lantern", Verdict::Wrong),
+            ("", Verdict::Wrong),
+        ] {
+            assert_eq!(
+                passwords.verify(password, Some(&hash)).await.unwrap(),
+                expected
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn every_check_takes_exactly_one_run_of_argon2() {
+        let passwords = passwords();
+        let hash = passwords.hash(GOOD).await.unwrap();
+        let overlong = "x".repeat(LENGTH_MAX + 1);
+        for (password, hash) in [
+            (GOOD, Some(&hash)),
+            ("wrong", Some(&hash)),
+            ("anything", None),
+            (overlong.as_str(), Some(&hash)),
+            (overlong.as_str(), None),
+        ] {
+            let before = passwords.runs();
+            passwords.verify(password, hash).await.unwrap();
+            assert_eq!(passwords.runs() - before, 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_never_right() {
+        let verdict = passwords().verify("", None).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_hash_with_weaker_parameters_is_right_but_weak() {
+        let params = Params::new(8 * 1024, 1, 1, None).unwrap();
+        let weak = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let hash = PasswordHash(weak.hash_password(GOOD.as_bytes()).unwrap().to_string());
+        let verdict = passwords().verify(GOOD, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::RightButWeak);
+    }
+
+    #[tokio::test]
+    async fn more_than_may_wait_are_sent_away() {
+        let passwords = Passwords {
+            waiting_max: 2,
+            ..passwords()
+        };
+        // All cores are taken, so two wait and the third is sent away.
+        let permits = passwords.cores.available_permits();
+        let cores = passwords.cores.clone();
+        let taken = cores
+            .acquire_many(u32::try_from(permits).unwrap())
+            .await
+            .unwrap();
+        let first = tokio::spawn({
+            let p = passwords.clone();
+            async move { p.hash(GOOD).await }
+        });
+        let second = tokio::spawn({
+            let p = passwords.clone();
+            async move { p.hash(GOOD).await }
+        });
+        while passwords.waiting.load(Ordering::Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(
+            passwords.hash(GOOD).await,
+            Err(Error::Unavailable(_))
+        ));
+        drop(taken);
+        assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
+        assert!(passwords.hash(GOOD).await.is_ok());
+    }
+}

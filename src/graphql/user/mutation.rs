@@ -1,0 +1,154 @@
+//! What admins and managers do to others.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+
+use super::User;
+use crate::error::Result;
+use crate::graphql::access::{self, auth};
+use crate::graphql::muster;
+use crate::graphql::payload::{UserError, patch, payloads, settle};
+use crate::graphql::types::Role;
+use crate::service;
+
+/// Changes to somebody else. An absent field stays as it is; null clears it.
+#[derive(InputObject)]
+struct UpdateUserInput {
+    /// Whom to change.
+    user_id: ID,
+    /// 2 to 40 of ASCII letters, digits, '.', '_' and '-'; cannot be cleared. Admins only.
+    username: MaybeUndefined<String>,
+    /// At most 254 characters; cannot be cleared. Admins only.
+    email: MaybeUndefined<String>,
+    /// At most 100 characters.
+    first_name: MaybeUndefined<String>,
+    /// At most 100 characters.
+    last_name: MaybeUndefined<String>,
+    /// Moves between ACTIVE and DEACTIVATED; NOT_ALLOWED for others. Open tasks stay assigned.
+    active: MaybeUndefined<bool>,
+}
+
+/// The answer to `updateUser`.
+#[derive(SimpleObject, Default)]
+struct UpdateUserPayload {
+    /// The user as changed; null when there are userErrors.
+    user: Option<User>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// Which role to give to whom.
+#[derive(InputObject)]
+struct SetUserRoleInput {
+    /// Whose role to set.
+    user_id: ID,
+    /// The new role.
+    role: Role,
+}
+
+/// The answer to `setUserRole`.
+#[derive(SimpleObject, Default)]
+struct SetUserRolePayload {
+    /// The user as changed; null when there are userErrors.
+    user: Option<User>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// Whom to delete.
+#[derive(InputObject)]
+struct DeleteUserInput {
+    /// Whom to delete.
+    user_id: ID,
+}
+
+/// The answer to `deleteUser`.
+#[derive(SimpleObject, Default)]
+struct DeleteUserPayload {
+    /// The id of the user who is no more, for evicting from caches; null when there are userErrors.
+    deleted_user_id: Option<ID>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+payloads!(UpdateUserPayload, SetUserRolePayload, DeleteUserPayload);
+
+#[derive(Default)]
+pub struct UserMutation;
+
+#[Object]
+impl UserMutation {
+    /// Changes somebody. Admins: everyone but other admins, and themselves but for active.
+    /// Managers: employees, and of them firstName, lastName and active only. Else NOT_ALLOWED.
+    /// Deactivation ends all sessions at once. Requires MANAGER.
+    #[graphql(directive = auth::apply(access::UPDATE_USER.into()))]
+    async fn update_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to change, and the changes.")] input: UpdateUserInput,
+    ) -> Option<Result<UpdateUserPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::UPDATE_USER)?;
+                let input = service::user::UpdateUser {
+                    user_id: input.user_id.parse().ok(),
+                    username: patch(input.username, |text| text),
+                    email: patch(input.email, |text| text),
+                    first_name: patch(input.first_name, |text| text),
+                    last_name: patch(input.last_name, |text| text),
+                    active: patch(input.active, |active| active),
+                };
+                let answer = service::user::update(muster(ctx), &actor, input).await;
+                settle(answer, |user| UpdateUserPayload {
+                    user: Some(User::new(actor, user)),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Sets a role. For ACTIVE users; NOT_ALLOWED for others. LAST_ADMIN when no active admin
+    /// would be left. Takes effect by the user's next request. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::SET_USER_ROLE.into()))]
+    async fn set_user_role(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose role to set, and to what.")] input: SetUserRoleInput,
+    ) -> Option<Result<SetUserRolePayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::SET_USER_ROLE)?;
+                let id = input.user_id.parse().ok();
+                let role = input.role.into();
+                let answer = service::user::set_role(muster(ctx), &actor, id, role).await;
+                settle(answer, |user| SetUserRolePayload {
+                    user: Some(User::new(actor, user)),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Deletes somebody for good. Not oneself and not another admin; the user's tasks stay,
+    /// unassigned. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::DELETE_USER.into()))]
+    async fn delete_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to delete.")] input: DeleteUserInput,
+    ) -> Option<Result<DeleteUserPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::DELETE_USER)?;
+                let id = input.user_id.parse().ok();
+                let answer = service::user::delete(muster(ctx), &actor, id).await;
+                settle(answer, |id| DeleteUserPayload {
+                    deleted_user_id: Some(id.to_string().into()),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+}

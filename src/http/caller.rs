@@ -1,0 +1,182 @@
+//! Who sends a request, and from where: the bearer token to an actor, the
+//! forwarded addresses to the one that can be believed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
+
+use crate::actor::Actor;
+use crate::error::Result;
+use crate::graphql::Caller;
+use crate::service::{Client, Context, session};
+
+/// Longer tokens are refused before they are looked at.
+const TOKEN_MAX: usize = 4_096;
+const USER_AGENT_MAX: usize = 256;
+
+/// The proxies whose `X-Forwarded-For` is believed.
+#[derive(Clone)]
+pub(super) struct Proxies(Arc<[IpNet]>);
+
+impl Proxies {
+    pub fn new(trusted: &[IpNet]) -> Self {
+        Self(trusted.into())
+    }
+
+    /// The right-most hop that is not one of our proxies. What is left of it, and any other
+    /// header, is whatever the client wrote.
+    pub fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut source = peer.to_canonical();
+        let hops = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect::<Vec<_>>();
+        for hop in hops.into_iter().rev() {
+            if !self.trusts(source) {
+                break;
+            }
+            let Some(address) = address(hop.trim()) else {
+                break;
+            };
+            source = address.to_canonical();
+        }
+        source
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Some proxies add the port.
+fn address(hop: &str) -> Option<IpAddr> {
+    hop.parse()
+        .ok()
+        .or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// An error only when the store cannot tell.
+pub(super) async fn caller(
+    cx: &Context,
+    proxies: &Proxies,
+    peer: Option<SocketAddr>,
+    headers: &HeaderMap,
+) -> Result<Caller> {
+    let actor = match token(headers) {
+        Bearer::None => Actor::Anonymous,
+        Bearer::Garbled => Actor::Refused,
+        Bearer::Token(token) => session::authenticate(cx, token).await?,
+    };
+    Ok(Caller {
+        actor,
+        client: Client {
+            ip: peer.map(|peer| proxies.source(peer.ip(), headers)),
+            user_agent: user_agent(headers),
+        },
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Bearer<'a> {
+    None,
+    Garbled,
+    Token(&'a str),
+}
+
+fn token(headers: &HeaderMap) -> Bearer<'_> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Bearer::None;
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.trim().split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .filter(|token| !token.is_empty() && token.len() <= TOKEN_MAX);
+    match (token, values.next()) {
+        (Some(token), None) => Bearer::Token(token),
+        _ => Bearer::Garbled,
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(USER_AGENT_MAX)
+        .collect();
+    (!text.trim().is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn forwarded(values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("x-forwarded-for", HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn source(peer: &str, values: &[&'static str]) -> String {
+        let proxies = Proxies::new(&["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+        proxies
+            .source(peer.parse().unwrap(), &forwarded(values))
+            .to_string()
+    }
+
+    #[test]
+    fn the_source_is_the_right_most_hop_that_is_not_ours() {
+        for (peer, values, expected) in [
+            ("203.0.113.7", vec![], "203.0.113.7"),
+            ("203.0.113.7", vec!["198.51.100.1"], "203.0.113.7"),
+            ("10.0.0.1", vec!["198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", vec!["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+            (
+                "10.0.0.1",
+                vec!["198.51.100.1", "203.0.113.9"],
+                "203.0.113.9",
+            ),
+            ("10.0.0.1", vec!["198.51.100.1:4711"], "198.51.100.1"),
+            ("10.0.0.1", vec!["garbage"], "10.0.0.1"),
+            ("::ffff:10.0.0.1", vec!["198.51.100.1"], "198.51.100.1"),
+            ("::1", vec!["2001:db8::1"], "2001:db8::1"),
+        ] {
+            assert_eq!(source(peer, &values), expected, "{peer} {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_taken_from_one_bearer_header_and_nothing_else() {
+        let with = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        assert_eq!(token(&with(&[])), Bearer::None);
+        assert_eq!(token(&with(&["Bearer abc"])), Bearer::Token("abc"));
+        assert_eq!(token(&with(&["bearer  abc"])), Bearer::Token("abc"));
+        for garbled in [
+            &["Basic abc"][..],
+            &["Bearer"],
+            &["Bearer "],
+            &["abc"],
+            &["Bearer a", "Bearer b"],
+        ] {
+            assert_eq!(token(&with(garbled)), Bearer::Garbled, "{garbled:?}");
+        }
+    }
+}

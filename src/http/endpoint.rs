@@ -1,0 +1,308 @@
+//! `/graphql`, by the GraphQL-over-HTTP draft: POST runs operations, GET runs
+//! queries. async-graphql's stock handler answers 200 to everything, runs
+//! mutations by GET and from plain text, and shows its parser's errors; this one
+//! decides all of that itself.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Response as GraphqlResponse, ServerError, Value};
+use async_graphql_axum::GraphQLResponse;
+use axum::Extension;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use serde_json::json;
+
+use super::accept::MediaType;
+use super::caller::caller;
+use super::layers::{RequestId, panic_text};
+use super::params::{Malformed, Params};
+use super::{BODY_MAX, Shared};
+use crate::error::Error;
+use crate::graphql::{self, error, limits};
+
+/// For a body to arrive, and again for its operation to run.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
+
+pub(super) async fn post(
+    State(shared): State<Shared>,
+    peer: Peer,
+    Extension(request_id): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(media_type) = MediaType::negotiate(&headers) else {
+        return not_acceptable();
+    };
+    let body = match tokio::time::timeout(TIME_LIMIT, to_bytes(body, BODY_MAX)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            return refuse(
+                MediaType::Json,
+                &Malformed {
+                    status: StatusCode::PAYLOAD_TOO_LARGE,
+                    code: "BAD_USER_INPUT",
+                    message: "The body is larger than 256 KiB, or was cut short.",
+                },
+            );
+        }
+        Err(_) => {
+            return refuse(
+                media_type,
+                &Malformed {
+                    status: StatusCode::REQUEST_TIMEOUT,
+                    code: "BAD_USER_INPUT",
+                    message: "The body did not arrive in time.",
+                },
+            );
+        }
+    };
+    match Params::from_body(&headers, &body) {
+        Ok(params) => {
+            let request = Incoming {
+                peer,
+                headers,
+                request_id,
+                by_get: false,
+            };
+            answer(&shared, request, media_type, params).await
+        }
+        Err(malformed) => refuse(media_type, &malformed),
+    }
+}
+
+pub(super) async fn get(
+    State(shared): State<Shared>,
+    peer: Peer,
+    Extension(request_id): Extension<RequestId>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let Some(media_type) = MediaType::negotiate(&headers) else {
+        return not_acceptable();
+    };
+    match Params::from_query(&query.unwrap_or_default()) {
+        Ok(params) => {
+            let request = Incoming {
+                peer,
+                headers,
+                request_id,
+                by_get: true,
+            };
+            answer(&shared, request, media_type, params).await
+        }
+        Err(malformed) => refuse(media_type, &malformed),
+    }
+}
+
+pub(super) async fn other_method() -> Response {
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        [(header::ALLOW, "GET, POST")],
+        "Use POST, or GET for queries.\n",
+    )
+        .into_response()
+}
+
+/// What is known of a request apart from its operation.
+struct Incoming {
+    peer: Peer,
+    headers: HeaderMap,
+    request_id: RequestId,
+    by_get: bool,
+}
+
+async fn answer(
+    shared: &Shared,
+    incoming: Incoming,
+    media_type: MediaType,
+    params: Params,
+) -> Response {
+    let request_id = incoming.request_id.0.clone();
+    let execution = AssertUnwindSafe(execute(shared, incoming, params)).catch_unwind();
+    let mut response = match tokio::time::timeout(TIME_LIMIT, execution).await {
+        Ok(Ok(Outcome::Executed(response))) => *response,
+        Ok(Ok(Outcome::MutationByGet)) => return mutation_by_get(media_type),
+        Ok(Err(panic)) => {
+            tracing::error!(panic = panic_text(panic.as_ref()), "a resolver panicked");
+            failed(Error::internal("a resolver panicked"))
+        }
+        // Dropping the execution rolled its transaction back.
+        Err(_) => failed(Error::Unavailable(
+            "the time limit of a request was reached".into(),
+        )),
+    };
+    error::finish(&mut response, &request_id);
+    write(media_type, response)
+}
+
+enum Outcome {
+    Executed(Box<GraphqlResponse>),
+    MutationByGet,
+}
+
+async fn execute(shared: &Shared, incoming: Incoming, params: Params) -> Outcome {
+    let executed = |response| Outcome::Executed(Box::new(response));
+    let peer = incoming.peer.map(|Extension(ConnectInfo(peer))| peer);
+    let caller = match caller(&shared.cx, &shared.proxies, peer, &incoming.headers).await {
+        Ok(caller) => caller,
+        Err(error) => return executed(failed(error)),
+    };
+    let role = caller.actor.viewer().map(|viewer| viewer.role);
+    let name = params.operation_name.as_deref();
+    let document = match limits::check(&params.query, name, &params.variables, role) {
+        Ok(document) => document,
+        Err(error) => return executed(GraphqlResponse::from_errors(vec![error])),
+    };
+    if incoming.by_get && is_mutation(&document, name) {
+        return Outcome::MutationByGet;
+    }
+    let mut request = params.into_request();
+    request.set_parsed_query(document);
+    let request = graphql::request(&shared.cx, request, caller);
+    executed(shared.schema.execute(request).await)
+}
+
+/// Whether the operation that would run is anything but a query.
+fn is_mutation(document: &ExecutableDocument, name: Option<&str>) -> bool {
+    document
+        .operations
+        .iter()
+        .filter(|(operation, _)| {
+            name.is_none() || operation.map(async_graphql::Name::as_str) == name
+        })
+        .any(|(_, operation)| operation.node.ty != OperationType::Query)
+}
+
+/// A failure of the whole request.
+fn failed(error: Error) -> GraphqlResponse {
+    let error = async_graphql::Error::from(error);
+    let mut server_error = ServerError::new(error.message, None);
+    server_error.extensions = error.extensions;
+    GraphqlResponse::from_errors(vec![server_error])
+}
+
+fn write(media_type: MediaType, response: GraphqlResponse) -> Response {
+    // Before anything was executed there is no data, not even null; whatever failed while
+    // executing has a path.
+    let was_executed =
+        response.is_ok() || response.errors.iter().any(|error| !error.path.is_empty());
+    let status = status(media_type, &response, was_executed);
+    let retry_after = retry_after(&response);
+    let mut answer = if was_executed {
+        GraphQLResponse::from(response).into_response()
+    } else {
+        axum::Json(json!({ "errors": response.errors })).into_response()
+    };
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type.header());
+    // Set here, since async-graphql offers a Cache-Control of its own.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Accept, Authorization"),
+    );
+    if status == StatusCode::TOO_MANY_REQUESTS
+        && let Some(seconds) = retry_after
+    {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}
+
+/// By the draft: with the older media type, 200 to all that is well-formed; with the newer one the
+/// status tells, when there is nothing in the answer but errors.
+fn status(media_type: MediaType, response: &GraphqlResponse, was_executed: bool) -> StatusCode {
+    let nothing_answered = match &response.data {
+        Value::Null => true,
+        Value::Object(fields) => !fields.is_empty() && fields.values().all(|v| *v == Value::Null),
+        _ => false,
+    };
+    if response.is_ok() || !nothing_answered {
+        return StatusCode::OK;
+    }
+    let all_are = |code: &str| {
+        response
+            .errors
+            .iter()
+            .all(|error| code_of(error) == Some(code))
+    };
+    if all_are("RATE_LIMITED") {
+        return StatusCode::TOO_MANY_REQUESTS;
+    }
+    if media_type == MediaType::Json {
+        return StatusCode::OK;
+    }
+    if all_are("UNAUTHENTICATED") {
+        StatusCode::UNAUTHORIZED
+    } else if was_executed {
+        StatusCode::OK
+    } else if all_are("UNAVAILABLE") {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if all_are("INTERNAL_SERVER_ERROR") {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else {
+        StatusCode::BAD_REQUEST
+    }
+}
+
+fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+fn retry_after(response: &GraphqlResponse) -> Option<u64> {
+    response
+        .errors
+        .iter()
+        .filter_map(
+            |error| match error.extensions.as_ref()?.get("retryAfter")? {
+                Value::Number(seconds) => seconds.as_u64(),
+                _ => None,
+            },
+        )
+        .max()
+}
+
+fn refuse(media_type: MediaType, malformed: &Malformed) -> Response {
+    let body = json!({
+        "errors": [{ "message": malformed.message, "extensions": { "code": malformed.code } }]
+    });
+    let mut answer = (malformed.status, axum::Json(body)).into_response();
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type.header());
+    answer
+}
+
+fn mutation_by_get(media_type: MediaType) -> Response {
+    let malformed = Malformed {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        code: "BAD_USER_INPUT",
+        message: "GET runs queries only: send mutations by POST.",
+    };
+    let mut answer = refuse(media_type, &malformed);
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static("POST"));
+    answer
+}
+
+fn not_acceptable() -> Response {
+    let malformed = Malformed {
+        status: StatusCode::NOT_ACCEPTABLE,
+        code: "BAD_USER_INPUT",
+        message: "Accept application/graphql-response+json or application/json.",
+    };
+    refuse(MediaType::Json, &malformed)
+}

@@ -1,0 +1,284 @@
+//! The wording of each mail, once for both of its parts: a [`Letter`] is a list of
+//! parts that is rendered as text and as HTML, so that the two cannot differ.
+//! Called by `message` only.
+//!
+//! What a user typed stands in two places, the greeting and a quotation, and
+//! passes through `user_text` to get there.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::content::{Content, Recipient, TaskReport};
+use super::user_text;
+use crate::entity::Role;
+
+/// Columns of the text part: RFC 5322 advises 78, and answers are quoted with "> ".
+const WIDTH: usize = 72;
+/// More than the longest reason.
+const QUOTE_MAX: usize = 2_000;
+
+pub(super) struct Letter {
+    pub(super) subject: String,
+    name: String,
+    parts: Vec<Part>,
+    public_url: String,
+}
+
+enum Part {
+    Paragraph(String),
+    /// What somebody typed, set off so that it cannot pass for words of ours.
+    Quote(Vec<String>),
+    Link {
+        label: &'static str,
+        url: String,
+    },
+    Figures(Vec<(&'static str, u64)>),
+}
+
+#[derive(Template)]
+#[template(path = "letter.html", config = "src/mail/askama.toml")]
+struct Html<'a> {
+    letter: &'a Letter,
+}
+
+#[derive(Template)]
+#[template(path = "letter.txt", config = "src/mail/askama.toml")]
+struct Text<'a> {
+    parts: Vec<String>,
+    public_url: &'a str,
+}
+
+impl Letter {
+    /// `public_url` without a slash at its end.
+    pub(super) fn new(recipient: &Recipient, content: &Content, public_url: &str) -> Self {
+        let (subject, parts) = word(content, recipient.zone, public_url);
+        let name = user_text::name(&recipient.display_name);
+        Self {
+            subject,
+            name: user_text::without_links(&name),
+            parts,
+            public_url: public_url.to_owned(),
+        }
+    }
+
+    pub(super) fn html(&self) -> askama::Result<String> {
+        Html { letter: self }.render()
+    }
+
+    pub(super) fn text(&self) -> askama::Result<String> {
+        let greeting = user_text::wrap_anywhere(&self.greeting(), WIDTH).join("\n");
+        Text {
+            parts: std::iter::once(greeting)
+                .chain(self.parts.iter().map(Part::text))
+                .collect(),
+            public_url: &self.public_url,
+        }
+        .render()
+    }
+
+    fn greeting(&self) -> String {
+        if self.name.is_empty() {
+            "Hello,".to_owned()
+        } else {
+            format!("Hello {},", self.name)
+        }
+    }
+}
+
+impl Part {
+    fn text(&self) -> String {
+        match self {
+            Self::Paragraph(text) => user_text::wrap(text, WIDTH).join("\n"),
+            Self::Quote(lines) => lines
+                .iter()
+                .flat_map(|line| user_text::wrap_anywhere(line, WIDTH - 2))
+                .map(|line| format!("> {line}").trim_end().to_owned())
+                .collect::<Vec<_>>()
+                .join("\n"),
+            Self::Link { label, url } => format!("{label}:\n{url}"),
+            Self::Figures(figures) => figures
+                .iter()
+                .map(|(label, figure)| format!("{label:<24}{figure:>8}"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        }
+    }
+}
+
+fn paragraph(text: impl Into<String>) -> Part {
+    Part::Paragraph(text.into())
+}
+
+fn quote(text: &str) -> Part {
+    let lines = user_text::lines(text, QUOTE_MAX);
+    Part::Quote(
+        lines
+            .iter()
+            .map(|line| user_text::without_links(line))
+            .collect(),
+    )
+}
+
+fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
+    let open = || Part::Link {
+        label: "Open Muster",
+        url: public_url.to_owned(),
+    };
+    let (subject, parts) = match content {
+        Content::Welcome => (
+            "Welcome to Muster: your sign-up has arrived",
+            vec![
+                paragraph("Thank you for signing up to Muster."),
+                paragraph(
+                    "An admin now decides about it, and you get a mail as soon as that is done. \
+                     Until then you cannot log in, and there is nothing more for you to do.",
+                ),
+                paragraph("If it was not you who signed up, you can ignore this mail."),
+            ],
+        ),
+        Content::Approved { role } => (
+            "Your Muster account is approved",
+            vec![
+                paragraph(format!(
+                    "Good news: an admin approved your sign-up. You can log in now, as {}.",
+                    with_article(*role)
+                )),
+                open(),
+            ],
+        ),
+        Content::Rejected { reason } => (
+            "Your sign-up to Muster was declined",
+            rejected(reason.as_deref().unwrap_or_default()),
+        ),
+        Content::PasswordReset {
+            link,
+            valid_minutes,
+        } => (
+            "Reset your Muster password",
+            vec![
+                paragraph(format!(
+                    "A new password was asked for your Muster account. This link lets you choose \
+                     one. It works once, within {}.",
+                    minutes(*valid_minutes)
+                )),
+                Part::Link {
+                    label: "Choose a new password",
+                    url: link.expose().to_owned(),
+                },
+                paragraph(
+                    "Keep the link to yourself: whoever has it can take over your account. If it \
+                     was not you who asked, ignore this mail, and your password stays as it is.",
+                ),
+            ],
+        ),
+        Content::PasswordChanged { at } => (
+            "Your Muster password was changed",
+            vec![
+                paragraph(format!(
+                    "Your Muster password was changed on {}.",
+                    instant(*at, zone)
+                )),
+                paragraph("If that was you, there is nothing to do."),
+                paragraph(
+                    "If it was not, ask for a password reset at once, which also logs everyone \
+                     out of your account, and tell an admin.",
+                ),
+            ],
+        ),
+        Content::TaskReport(report) => {
+            let subject = format!(
+                "Task report: {} created, {} completed, {} overdue",
+                report.created, report.completed, report.overdue
+            );
+            let mut parts = task_report(report, zone);
+            parts.push(open());
+            return (subject, parts);
+        }
+    };
+    (subject.to_owned(), parts)
+}
+
+fn rejected(reason: &str) -> Vec<Part> {
+    let mut parts = vec![paragraph(
+        "We are sorry: an admin declined your sign-up to Muster.",
+    )];
+    if !user_text::lines(reason, QUOTE_MAX).is_empty() {
+        parts.push(paragraph("The admin gave this reason:"));
+        parts.push(quote(reason));
+    }
+    parts.push(paragraph(
+        "If you think that this is a mistake, please talk to an admin of your organisation.",
+    ));
+    parts
+}
+
+fn task_report(report: &TaskReport, zone: Tz) -> Vec<Part> {
+    vec![
+        paragraph(format!("Since {}:", instant(report.since, zone))),
+        Part::Figures(vec![
+            ("Created", report.created),
+            ("Completed", report.completed),
+        ]),
+        paragraph(format!("On {}:", instant(report.until, zone))),
+        Part::Figures(vec![
+            ("Pending", report.open_pending),
+            ("In progress", report.open_in_progress),
+            ("Overdue", report.overdue),
+            ("Assigned to nobody", report.unassigned),
+        ]),
+    ]
+}
+
+/// On the recipient's clock. The offset tells the two hours apart that a clock shows twice.
+fn instant(at: DateTime<Utc>, zone: Tz) -> String {
+    let local = at.with_timezone(&zone).format("%A, %-d %B %Y, %H:%M");
+    if zone == Tz::UTC {
+        format!("{local} (UTC)")
+    } else {
+        let offset = at.with_timezone(&zone).format("%:z");
+        format!("{local} ({}, UTC{offset})", zone.name())
+    }
+}
+
+fn minutes(minutes: u64) -> String {
+    if minutes == 1 {
+        "1 minute".to_owned()
+    } else {
+        format!("{minutes} minutes")
+    }
+}
+
+fn with_article(role: Role) -> &'static str {
+    match role {
+        Role::Employee => "an employee",
+        Role::Manager => "a manager",
+        Role::Admin => "an admin",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_that_a_clock_shows_twice_is_told_apart_by_its_offset() {
+        let at = |text: &str| instant(text.parse().unwrap(), Tz::America__New_York);
+        assert_eq!(
+            at("2026-11-01T05:30:00Z"),
+            "Sunday, 1 November 2026, 01:30 (America/New_York, UTC-04:00)"
+        );
+        assert_eq!(
+            at("2026-11-01T06:30:00Z"),
+            "Sunday, 1 November 2026, 01:30 (America/New_York, UTC-05:00)"
+        );
+        let at = "2026-01-05T09:00:00Z".parse().unwrap();
+        assert_eq!(instant(at, Tz::UTC), "Monday, 5 January 2026, 09:00 (UTC)");
+    }
+
+    #[test]
+    fn a_time_of_one_minute_is_written_in_the_singular() {
+        assert_eq!(minutes(1), "1 minute");
+        assert_eq!(minutes(30), "30 minutes");
+    }
+}

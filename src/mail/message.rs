@@ -1,0 +1,109 @@
+//! Puts a letter into the form in which mail travels. Called by `worker`, which
+//! keeps the bytes with the delivery.
+//!
+//! The same arguments give the same bytes: nothing in a message is drawn or
+//! taken from a clock here, so a mail that arrives twice can be told by its
+//! `Message-ID`. Headers are written by lettre's types from values that cannot
+//! hold a line break, and none of them is from a list that a user made.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use lettre::Address;
+use lettre::address::AddressError;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use sea_orm::ActiveEnum;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::content::{Content, Recipient};
+use super::letter::Letter;
+use super::user_text;
+use crate::entity::DeliveryId;
+use crate::error::{Error, Result};
+
+/// The last second of the year 9999: later ones have no form in a header.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// What all mails have in common.
+#[derive(Clone, Debug)]
+pub struct Letterhead {
+    pub from: Mailbox,
+    /// Where links lead.
+    pub public_url: Url,
+}
+
+/// The whole message, as it is handed to a mail server. Fails when the recipient's address
+/// cannot stand in a header, and would fail again.
+pub fn compose(
+    letterhead: &Letterhead,
+    id: DeliveryId,
+    date: DateTime<Utc>,
+    recipient: &Recipient,
+    content: &Content,
+) -> Result<Vec<u8>> {
+    let address = parse_address(&recipient.address).map_err(|error| {
+        Error::internal(format!("the address of {id} cannot be written to: {error}"))
+    })?;
+    let name = user_text::name(&recipient.display_name);
+    let name = Some(name).filter(|name| !name.is_empty());
+    let public_url = letterhead.public_url.as_str().trim_end_matches('/');
+    let host = letterhead.public_url.host_str().unwrap_or("localhost");
+    let letter = Letter::new(recipient, content, public_url);
+
+    let body = MultiPart::alternative()
+        .boundary(digest("boundary", id))
+        .singlepart(SinglePart::plain(letter.text().map_err(Error::internal)?))
+        .singlepart(SinglePart::html(letter.html().map_err(Error::internal)?));
+    let message = Message::builder()
+        .from(letterhead.from.clone())
+        .to(Mailbox::new(name, address))
+        .subject(letter.subject)
+        .date(system_time(date))
+        .message_id(Some(format!("<{}@{host}>", digest("message-id", id))))
+        .raw_header(header("X-Muster-Mail", content.kind().to_value()))
+        .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
+        .multipart(body)
+        .map_err(Error::internal)?;
+    Ok(message.formatted())
+}
+
+/// The address with its domain as mail servers know it. No control character passes.
+pub(super) fn parse_address(text: &str) -> Result<Address, AddressError> {
+    if text.chars().any(char::is_control) {
+        return Err(AddressError::InvalidInput);
+    }
+    let (user, domain) = text.rsplit_once('@').ok_or(AddressError::MissingParts)?;
+    if domain.is_ascii() {
+        Address::new(user, domain)
+    } else {
+        let domain = idna::domain_to_ascii(domain).map_err(|_| AddressError::InvalidDomain)?;
+        Address::new(user, domain)
+    }
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
+
+/// 128 bits that follow from the id but do not tell it.
+fn digest(purpose: &str, id: DeliveryId) -> String {
+    let hash = Sha256::digest(format!("muster {purpose} {id}"));
+    hash.iter()
+        .take(16)
+        .fold(String::with_capacity(32), |mut text, byte| {
+            // Writing to a string cannot fail.
+            write!(text, "{byte:02x}").unwrap_or_default();
+            text
+        })
+}
+
+fn system_time(date: DateTime<Utc>) -> SystemTime {
+    let seconds = date.timestamp().clamp(0, LAST_SECOND);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! What each mail says, in both of its parts.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+#[test]
+fn a_newcomer_is_welcomed() {
+    assert_snapshot!(read(&ada(), &Content::Welcome).as_text(), @"
+    X-Muster-Mail: welcome
+    Subject: Welcome to Muster: your sign-up has arrived
+
+    Hello Ada Lovelace,
+
+    Thank you for signing up to Muster.
+
+    An admin now decides about it, and you get a mail as soon as that is
+    done. Until then you cannot log in, and there is nothing more for you to
+    do.
+
+    If it was not you who signed up, you can ignore this mail.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn an_approval_names_the_role() {
+    assert_snapshot!(read(&ada(), &every_content()[1]).as_text(), @"
+    X-Muster-Mail: approved
+    Subject: Your Muster account is approved
+
+    Hello Ada Lovelace,
+
+    Good news: an admin approved your sign-up. You can log in now, as a
+    manager.
+
+    Open Muster:
+    https://muster.example
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn a_rejection_quotes_its_reason() {
+    let reason = "We only take people of the north office, and all desks there are taken \
+                  until spring.\n\nPlease ask again in April.";
+    let mail = read(&ada(), &rejected(reason));
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: rejected
+    Subject: Your sign-up to Muster was declined
+
+    Hello Ada Lovelace,
+
+    We are sorry: an admin declined your sign-up to Muster.
+
+    The admin gave this reason:
+
+    > We only take people of the north office, and all desks there are taken
+    > until spring.
+    >
+    > Please ask again in April.
+
+    If you think that this is a mistake, please talk to an admin of your
+    organisation.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    assert_snapshot!(mail.html, @r#"
+    <!doctype html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <meta name="supported-color-schemes" content="light dark">
+    <meta name="format-detection" content="telephone=no, date=no, address=no, email=no, url=no">
+    <title>Your sign-up to Muster was declined</title>
+    <style>:root { color-scheme: light dark; }</style>
+    </head>
+    <body style="margin: 0; padding: 24px 16px; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;">
+    <div style="max-width: 560px; margin: 0 auto; overflow-wrap: anywhere;">
+    <p style="margin: 0 0 16px;">Hello Ada Lovelace,</p>
+    <p style="margin: 0 0 16px;">We are sorry: an admin declined your sign-up to Muster.</p>
+    <p style="margin: 0 0 16px;">The admin gave this reason:</p>
+    <blockquote style="margin: 0 0 16px; padding: 4px 0 4px 14px; border-left: 3px solid #8a8f98;">We only take people of the north office, and all desks there are taken until spring.<br><br>Please ask again in April.</blockquote>
+    <p style="margin: 0 0 16px;">If you think that this is a mistake, please talk to an admin of your organisation.</p>
+    <p style="margin: 24px 0 0; padding: 12px 0 0; border-top: 1px solid #8a8f98; font-size: 14px;">Muster<br><a href="https://muster.example" style="color: inherit;">https://muster.example</a></p>
+    </div>
+    </body>
+    </html>
+    "#);
+}
+
+#[test]
+fn a_rejection_without_a_reason_quotes_nothing() {
+    assert_snapshot!(read(&ada(), &Content::Rejected { reason: None }).as_text(), @"
+    X-Muster-Mail: rejected
+    Subject: Your sign-up to Muster was declined
+
+    Hello Ada Lovelace,
+
+    We are sorry: an admin declined your sign-up to Muster.
+
+    If you think that this is a mistake, please talk to an admin of your
+    organisation.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    let blank = read(&ada(), &rejected(" \r\n\u{200b}"));
+    assert!(!blank.text.contains("reason"));
+    assert!(!blank.html.contains("blockquote"));
+}
+
+#[test]
+fn a_password_reset_carries_the_link() {
+    let mail = read(&ada(), &every_content()[3]);
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: password-reset
+    Subject: Reset your Muster password
+
+    Hello Ada Lovelace,
+
+    A new password was asked for your Muster account. This link lets you
+    choose one. It works once, within 30 minutes.
+
+    Choose a new password:
+    https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y
+
+    Keep the link to yourself: whoever has it can take over your account. If
+    it was not you who asked, ignore this mail, and your password stays as
+    it is.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    assert!(mail.html.contains(&format!("href=\"{LINK}\"")));
+}
+
+#[test]
+fn a_changed_password_is_told_on_the_clock_of_its_owner() {
+    assert_snapshot!(read(&ada(), &every_content()[4]).as_text(), @"
+    X-Muster-Mail: password-changed
+    Subject: Your Muster password was changed
+
+    Hello Ada Lovelace,
+
+    Your Muster password was changed on Monday, 5 January 2026, 18:00
+    (Asia/Dhaka, UTC+06:00).
+
+    If that was you, there is nothing to do.
+
+    If it was not, ask for a password reset at once, which also logs
+    everyone out of your account, and tell an admin.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn a_task_report_lines_its_figures_up() {
+    let mail = read(&ada(), &every_content()[5]);
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: task-report
+    Subject: Task report: 12 created, 9 completed, 3 overdue
+
+    Hello Ada Lovelace,
+
+    Since Monday, 29 December 2025, 09:00 (Asia/Dhaka, UTC+06:00):
+
+    Created                       12
+    Completed                      9
+
+    On Monday, 5 January 2026, 09:00 (Asia/Dhaka, UTC+06:00):
+
+    Pending                      104
+    In progress                    7
+    Overdue                        3
+    Assigned to nobody             0
+
+    Open Muster:
+    https://muster.example
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    for figure in ["12", "9", "104", "7", "3", "0"] {
+        assert!(mail.html.contains(&format!(">{figure}</td>")), "{figure}");
+    }
+}
+
+#[test]
+fn lines_of_the_text_fit_a_terminal() {
+    let long = "却".repeat(500) + " " + &"word ".repeat(100);
+    for content in every_content().into_iter().chain([rejected(&long)]) {
+        let text = read(&named(&"Ada ".repeat(60)), &content).text;
+        for line in text.lines().filter(|line| *line != LINK) {
+            assert!(line.chars().count() <= 72, "{line}");
+        }
+    }
+}
