@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Response as GraphqlResponse, ServerError, Value};
+use async_graphql::{Response as GraphqlResponse, Value};
 use async_graphql_axum::GraphQLResponse;
 use axum::Extension;
 use axum::body::{Body, to_bytes};
@@ -181,12 +181,8 @@ fn is_mutation(document: &ExecutableDocument, name: Option<&str>) -> bool {
         .any(|(_, operation)| operation.node.ty != OperationType::Query)
 }
 
-/// A failure of the whole request.
 fn failed(error: Error) -> GraphqlResponse {
-    let error = async_graphql::Error::from(error);
-    let mut server_error = ServerError::new(error.message, None);
-    server_error.extensions = error.extensions;
-    GraphqlResponse::from_errors(vec![server_error])
+    GraphqlResponse::from_errors(vec![error::failure(error)])
 }
 
 fn write(media_type: MediaType, response: GraphqlResponse) -> Response {
@@ -233,7 +229,7 @@ fn status(media_type: MediaType, response: &GraphqlResponse, was_executed: bool)
         response
             .errors
             .iter()
-            .all(|error| code_of(error) == Some(code))
+            .all(|failure| error::code(failure) == Some(code))
     };
     if all_are("RATE_LIMITED") {
         return StatusCode::TOO_MANY_REQUESTS;
@@ -251,13 +247,6 @@ fn status(media_type: MediaType, response: &GraphqlResponse, was_executed: bool)
         StatusCode::INTERNAL_SERVER_ERROR
     } else {
         StatusCode::BAD_REQUEST
-    }
-}
-
-fn code_of(error: &ServerError) -> Option<&str> {
-    match error.extensions.as_ref()?.get("code")? {
-        Value::String(code) => Some(code),
-        _ => None,
     }
 }
 

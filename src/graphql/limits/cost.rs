@@ -1,0 +1,317 @@
+//! Measures an operation. A fragment is measured once, however often it is
+//! spread: what it costs in a list is kept apart from what it costs once, so the
+//! list it is spread in can multiply it.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+};
+use async_graphql::{ServerError, Variables};
+use async_graphql_value::{ConstValue, Name, Value};
+
+use super::{
+    INTROSPECTION_LISTS_MAX, LIST_MAX, NESTING_MAX, TOO_COMPLEX, check_value, refusal, within,
+};
+
+/// The fields that are lists with pages, and how many rows they have when none are asked for.
+const LISTS: &[&str] = &["users", "tasks", "approvals"];
+const PAGE_DEFAULT: u64 = 20;
+const PAGE_MAX: u64 = 100;
+const CREDENTIALS: &[&str] = &[
+    "signUp",
+    "logIn",
+    "refreshSession",
+    "requestPasswordReset",
+    "resetPassword",
+    "changePassword",
+];
+const INTROSPECTION_LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
+/// Selections inside one another, fragments followed: more than any operation within the limits.
+const RECURSION_MAX: usize = 4 * NESTING_MAX;
+
+/// What a set of selections amounts to, with all its fragments.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    /// Of what is there once.
+    once: u64,
+    /// Of what is there for each row, if this set is a connection's.
+    per_row: u64,
+    /// Fields inside one another.
+    pub depth: usize,
+    /// Fields at this level.
+    pub fields: usize,
+    pub aliases: usize,
+    pub directives: usize,
+    /// Fields at this level that check or set a password.
+    pub credentials: usize,
+    /// Lists of the introspection inside one another.
+    listings: usize,
+}
+
+impl Cost {
+    pub fn complexity(&self) -> u64 {
+        self.once.saturating_add(self.per_row)
+    }
+
+    /// Adds a set at the same level.
+    fn merge(&mut self, other: &Self) {
+        self.once = self.once.saturating_add(other.once);
+        self.per_row = self.per_row.saturating_add(other.per_row);
+        self.depth = self.depth.max(other.depth);
+        self.fields = self.fields.saturating_add(other.fields);
+        self.aliases = self.aliases.saturating_add(other.aliases);
+        self.directives = self.directives.saturating_add(other.directives);
+        self.credentials = self.credentials.saturating_add(other.credentials);
+        self.listings = self.listings.max(other.listings);
+    }
+}
+
+pub(super) fn measure(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Result<Cost, ServerError> {
+    let mut walk = Walk {
+        document,
+        variables,
+        fragments: HashMap::new(),
+        recursion: 0,
+        steps: 0,
+    };
+    let mut cost = walk.set(&operation.selection_set.node)?;
+    cost.directives = cost.directives.saturating_add(operation.directives.len());
+    Ok(cost)
+}
+
+struct Walk<'a> {
+    document: &'a ExecutableDocument,
+    variables: &'a Variables,
+    /// None while it is being measured: a fragment inside itself costs nothing more, and is
+    /// refused by the validation.
+    fragments: HashMap<&'a Name, Option<Cost>>,
+    recursion: usize,
+    /// Selections looked at.
+    steps: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn set(&mut self, set: &'a SelectionSet) -> Result<Cost, ServerError> {
+        self.recursion += 1;
+        if self.recursion > RECURSION_MAX {
+            return Err(refusal(
+                TOO_COMPLEX,
+                format!(
+                    "The document has more than {RECURSION_MAX} selections inside one another."
+                ),
+                None,
+            ));
+        }
+        let mut cost = Cost::default();
+        for selection in &set.items {
+            self.steps += 1;
+            let (found, directives) = match &selection.node {
+                Selection::Field(field) => (self.field(&field.node)?, &field.node.directives),
+                Selection::InlineFragment(inline) => (
+                    self.set(&inline.node.selection_set.node)?,
+                    &inline.node.directives,
+                ),
+                Selection::FragmentSpread(spread) => (
+                    self.fragment(&spread.node.fragment_name.node)?,
+                    &spread.node.directives,
+                ),
+            };
+            cost.merge(&found);
+            cost.directives = cost.directives.saturating_add(directives.len());
+        }
+        self.recursion -= 1;
+        Ok(cost)
+    }
+
+    fn fragment(&mut self, name: &Name) -> Result<Cost, ServerError> {
+        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
+            return Ok(Cost::default());
+        };
+        if let Some(known) = self.fragments.get(name) {
+            return Ok(known.unwrap_or_default());
+        }
+        self.fragments.insert(name, None);
+        let cost = self.set(&fragment.node.selection_set.node)?;
+        self.fragments.insert(name, Some(cost));
+        Ok(cost)
+    }
+
+    fn field(&mut self, field: &'a Field) -> Result<Cost, ServerError> {
+        for (_, value) in &field.arguments {
+            check_argument(&value.node)?;
+        }
+        let below = self.set(&field.selection_set.node)?;
+        let name = field.name.node.as_str();
+        let is_introspection = name.starts_with("__");
+        if is_introspection {
+            let what = "lists of the introspection inside one another";
+            within(what, below.listings, INTROSPECTION_LISTS_MAX)?;
+        }
+        let mut cost = Cost {
+            depth: below.depth.saturating_add(1),
+            fields: 1,
+            aliases: below.aliases.saturating_add(field.alias.is_some().into()),
+            directives: below.directives,
+            credentials: CREDENTIALS.contains(&name).into(),
+            listings: below.listings + usize::from(INTROSPECTION_LISTS.contains(&name)),
+            ..Cost::default()
+        };
+        if is_introspection {
+            // Answered from memory, and bounded by its own limit.
+            return Ok(cost);
+        }
+        if let Some(ids) = self.ids(field) {
+            cost.once = ids.saturating_mul(below.complexity()).saturating_add(1);
+        } else if LISTS.contains(&name) {
+            let rows = self.page_size(field);
+            cost.once = rows
+                .saturating_mul(below.per_row)
+                .saturating_add(below.once)
+                .saturating_add(1);
+        } else if matches!(name, "nodes" | "edges") {
+            cost.per_row = below.complexity().saturating_add(1);
+        } else {
+            cost.once = below.complexity().saturating_add(1);
+        }
+        Ok(cost)
+    }
+
+    /// How many objects a field asks for by their ids.
+    fn ids(&self, field: &Field) -> Option<u64> {
+        let length = match self.argument(field, "ids")? {
+            Argument::Given(Value::List(items)) => items.len(),
+            Argument::Variable(ConstValue::List(items)) => items.len(),
+            _ => 1,
+        };
+        u64::try_from(length).ok()
+    }
+
+    fn page_size(&self, field: &Field) -> u64 {
+        ["first", "last"]
+            .iter()
+            .filter_map(|name| match self.argument(field, name)? {
+                Argument::Given(Value::Number(number))
+                | Argument::Variable(ConstValue::Number(number)) => number.as_u64(),
+                _ => None,
+            })
+            .max()
+            .unwrap_or(PAGE_DEFAULT)
+            .min(PAGE_MAX)
+    }
+
+    fn argument<'b>(&'b self, field: &'b Field, name: &str) -> Option<Argument<'b>> {
+        let value = &field.get_argument(name)?.node;
+        match value {
+            Value::Variable(variable) => self.variables.get(variable).map(Argument::Variable),
+            given => Some(Argument::Given(given)),
+        }
+    }
+}
+
+enum Argument<'a> {
+    Given(&'a Value),
+    Variable(&'a ConstValue),
+}
+
+/// Lists of literals, variables among them; variables themselves are checked once, elsewhere.
+fn check_argument(value: &Value) -> Result<(), ServerError> {
+    match value {
+        Value::List(items) => {
+            within("items in one list", items.len(), LIST_MAX)?;
+            items.iter().try_for_each(check_argument)
+        }
+        Value::Object(fields) => fields.values().try_for_each(check_argument),
+        Value::Variable(_) => Ok(()),
+        constant => match constant.clone().into_const() {
+            Some(constant) => check_value(&constant, NESTING_MAX),
+            None => Ok(()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_graphql::parser::parse_query;
+    use serde_json::json;
+
+    fn cost(query: &str, variables: serde_json::Value) -> (Cost, usize) {
+        let document = parse_query(query).unwrap();
+        let variables = Variables::from_json(variables);
+        let (_, operation) = document.operations.iter().next().unwrap();
+        let mut walk = Walk {
+            document: &document,
+            variables: &variables,
+            fragments: HashMap::new(),
+            recursion: 0,
+            steps: 0,
+        };
+        let cost = walk.set(&operation.node.selection_set.node).unwrap();
+        (cost, walk.steps)
+    }
+
+    #[test]
+    fn a_field_costs_one_times_the_rows_around_it() {
+        for (query, variables, expected) in [
+            ("{ viewer { id } }", json!({}), 2),
+            ("{ tasks { totalCount } }", json!({}), 2),
+            ("{ tasks { nodes { id title } } }", json!({}), 1 + 20 * 3),
+            ("{ tasks(first: 5) { nodes { id } } }", json!({}), 1 + 5 * 2),
+            (
+                "query($n: Int) { tasks(last: $n) { edges { node { id } } } }",
+                json!({"n": 7}),
+                1 + 7 * 3,
+            ),
+            (
+                "{ tasks(first: 1000) { nodes { id } } }",
+                json!({}),
+                1 + 100 * 2,
+            ),
+            (
+                "{ users(first: 10) { nodes { tasks(first: 2) { nodes { id } } } } }",
+                json!({}),
+                1 + 10 * (1 + 1 + 2 * 2),
+            ),
+            (
+                "{ tasks(first: 5) { ...C } } fragment C on TaskConnection { nodes { id } }",
+                json!({}),
+                1 + 5 * 2,
+            ),
+            ("{ nodes(ids: [\"a\", \"b\"]) { id } }", json!({}), 1 + 2),
+            (
+                "query($i: [ID!]!) { nodes(ids: $i) { id } }",
+                json!({"i": ["a", "b", "c"]}),
+                1 + 3,
+            ),
+            ("{ __schema { types { name } } }", json!({}), 0),
+        ] {
+            assert_eq!(cost(query, variables).0.complexity(), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn fragments_that_double_are_looked_at_once_each() {
+        let mut query = "{ ...F0 }".to_owned();
+        for i in 0..40 {
+            query += &format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1);
+        }
+        query += " fragment F40 on Query { a: viewer { id } }";
+        let (cost, steps) = cost(&query, json!({}));
+        assert_eq!(cost.aliases, 1 << 40);
+        assert!(steps < 100, "{steps}");
+    }
+
+    #[test]
+    fn fragments_in_a_circle_end() {
+        let (_, steps) = cost(
+            "{ ...A } fragment A on Query { ...B viewer { id } } fragment B on Query { ...A }",
+            json!({}),
+        );
+        assert!(steps < 10, "{steps}");
+    }
+}

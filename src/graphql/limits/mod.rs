@@ -1,0 +1,274 @@
+//! Refuses documents that ask for too much, before anything is executed: first by
+//! a scan over the text, so that nothing pathological reaches the parser, then by
+//! a walk over the operation, in which each fragment is looked at once. The cost
+//! of a refusal is bounded by the length of the text.
+
+mod cost;
+mod scan;
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::{ServerError, Variables};
+use async_graphql_value::ConstValue;
+
+use super::error::{PARSE_FAILED, TOO_COMPLEX, refusal};
+use crate::entity::Role;
+
+/// In bytes.
+const DOCUMENT_MAX: usize = 64 * 1024;
+const TOKENS_MAX: usize = 10_000;
+/// Brackets of any kind inside one another.
+const NESTING_MAX: usize = 64;
+/// Characters of one number. None that we know has more.
+const NUMBER_MAX: usize = 64;
+/// Fields inside one another; the introspection of common clients has 15.
+const DEPTH_MAX: usize = 15;
+const ROOT_FIELDS_MAX: usize = 30;
+const ALIASES_MAX: usize = 30;
+const DIRECTIVES_MAX: usize = 20;
+const FRAGMENTS_MAX: usize = 50;
+/// Items of one list, as an argument or a variable.
+const LIST_MAX: usize = 100;
+/// Lists and objects inside one another in a variable.
+const VARIABLE_NESTING_MAX: usize = 16;
+/// Lists of fields or types inside one another under `__schema` and `__type`, as in graphql-js.
+const INTROSPECTION_LISTS_MAX: usize = 2;
+/// Mutations that check or set a password, in one operation: many would be many guesses.
+const CREDENTIALS_MAX: usize = 1;
+
+/// How much one operation may cost: each field 1, times the rows of the lists around it.
+fn complexity_max(role: Option<Role>) -> u64 {
+    match role {
+        None => 1_000,
+        Some(Role::Employee) => 10_000,
+        Some(Role::Manager) => 20_000,
+        Some(Role::Admin) => 50_000,
+    }
+}
+
+/// Parses the document if the text and the operation are within bounds. `role` is the viewer's.
+/// An operation that cannot be found is left for the executor to complain about.
+pub fn check(
+    query: &str,
+    operation_name: Option<&str>,
+    variables: &Variables,
+    role: Option<Role>,
+) -> Result<ExecutableDocument, ServerError> {
+    scan::scan(query)?;
+    let document = parse_query(query).map_err(|error| {
+        let position = error.positions().next();
+        refusal(PARSE_FAILED, "The document is not valid GraphQL.", position)
+    })?;
+    within("fragments", document.fragments.len(), FRAGMENTS_MAX)?;
+    for value in variables.values() {
+        check_value(value, VARIABLE_NESTING_MAX)?;
+    }
+    if let Some(operation) = selected(&document, operation_name) {
+        let cost = cost::measure(&document, operation, variables)?;
+        within("fields inside one another", cost.depth, DEPTH_MAX)?;
+        within("fields at the root", cost.fields, ROOT_FIELDS_MAX)?;
+        within("aliases", cost.aliases, ALIASES_MAX)?;
+        within("directives", cost.directives, DIRECTIVES_MAX)?;
+        within(
+            "mutations with a password or token",
+            cost.credentials,
+            CREDENTIALS_MAX,
+        )?;
+        let max = complexity_max(role);
+        let complexity = cost.complexity();
+        if complexity > max {
+            return Err(refusal(
+                TOO_COMPLEX,
+                format!(
+                    "The operation costs {complexity}, and {max} is the limit. Ask for fewer fields or smaller pages."
+                ),
+                None,
+            ));
+        }
+    }
+    Ok(document)
+}
+
+fn selected<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(&operation.node),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get(name).map(|operation| &operation.node)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut operations = operations.values();
+            let only = operations.next();
+            only.filter(|_| operations.next().is_none())
+                .map(|operation| &operation.node)
+        }
+    }
+}
+
+fn within(what: &str, count: usize, max: usize) -> Result<(), ServerError> {
+    if count <= max {
+        return Ok(());
+    }
+    Err(refusal(
+        TOO_COMPLEX,
+        format!("The document has {count} {what}, and {max} is the limit."),
+        None,
+    ))
+}
+
+fn check_value(value: &ConstValue, nesting_left: usize) -> Result<(), ServerError> {
+    let Some(left) = nesting_left.checked_sub(1) else {
+        return Err(refusal(
+            TOO_COMPLEX,
+            format!("A variable is nested more than {VARIABLE_NESTING_MAX} deep."),
+            None,
+        ));
+    };
+    match value {
+        ConstValue::List(items) => {
+            within("items in one list", items.len(), LIST_MAX)?;
+            items.iter().try_for_each(|item| check_value(item, left))
+        }
+        ConstValue::Object(fields) => {
+            within("fields in one input object", fields.len(), LIST_MAX)?;
+            fields
+                .values()
+                .try_for_each(|field| check_value(field, left))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::error::code;
+    use serde_json::json;
+
+    fn refused(query: &str, variables: serde_json::Value, role: Option<Role>) -> Option<String> {
+        check(query, None, &Variables::from_json(variables), role)
+            .err()
+            .map(|error| code(&error).unwrap().to_owned())
+    }
+
+    fn assert_limit(make: impl Fn(usize) -> String, max: usize) {
+        assert_eq!(
+            refused(&make(max), json!({}), Some(Role::Admin)),
+            None,
+            "{max}"
+        );
+        let refused = refused(&make(max + 1), json!({}), Some(Role::Admin));
+        assert_eq!(refused.as_deref(), Some(TOO_COMPLEX), "{max} + 1");
+    }
+
+    #[test]
+    fn each_limit_holds_at_its_value_and_refuses_one_more() {
+        assert_limit(
+            |n| format!("{}{}", "{ a ".repeat(n), "}".repeat(n)),
+            DEPTH_MAX,
+        );
+        assert_limit(|n| format!("{{ {} }}", "a ".repeat(n)), ROOT_FIELDS_MAX);
+        assert_limit(
+            |n| format!("{{ v {{ {} }} }}", "b: a ".repeat(n)),
+            ALIASES_MAX,
+        );
+        assert_limit(
+            |n| format!("{{ a {} }}", "@skip(if: false) ".repeat(n)),
+            DIRECTIVES_MAX,
+        );
+        assert_limit(|n| format!("{{ a(b: [{}]) }}", "1 ".repeat(n)), LIST_MAX);
+        assert_limit(
+            |n| {
+                let fragments = (0..n).map(|i| format!(" fragment F{i} on Query {{ a }}"));
+                format!("{{ a }}{}", fragments.collect::<String>())
+            },
+            FRAGMENTS_MAX,
+        );
+        assert_limit(
+            |n| {
+                let inner = format!("{}name{}", "fields { type { ".repeat(n), "} } ".repeat(n));
+                format!("{{ __schema {{ types {{ {inner} }} }} }}")
+            },
+            INTROSPECTION_LISTS_MAX,
+        );
+        assert_limit(
+            |n| {
+                format!(
+                    "mutation {{ {} }}",
+                    "logIn { userErrors { code } } ".repeat(n)
+                )
+            },
+            CREDENTIALS_MAX,
+        );
+    }
+
+    #[test]
+    fn variables_are_bounded_in_length_and_nesting() {
+        let list = |length: usize| json!({ "v": vec![1; length] });
+        assert_eq!(refused("{ a }", list(LIST_MAX), None), None);
+        assert_eq!(
+            refused("{ a }", list(LIST_MAX + 1), None).as_deref(),
+            Some(TOO_COMPLEX)
+        );
+        let nested = |depth: usize| {
+            let value = (1..depth).fold(json!(1), |value, _| json!([value]));
+            json!({ "v": value })
+        };
+        assert_eq!(refused("{ a }", nested(VARIABLE_NESTING_MAX), None), None);
+        let deeper = refused("{ a }", nested(VARIABLE_NESTING_MAX + 1), None);
+        assert_eq!(deeper.as_deref(), Some(TOO_COMPLEX));
+    }
+
+    #[test]
+    fn each_role_may_spend_as_much_as_its_limit() {
+        for (role, max) in [
+            (None, 1_000),
+            (Some(Role::Employee), 10_000),
+            (Some(Role::Manager), 20_000),
+            (Some(Role::Admin), 50_000),
+        ] {
+            // A page of 100 rows of n - 1 fields and the row itself, the list, and single fields.
+            let query = |cost: usize| {
+                let per_row = (cost - 1) / 100;
+                let single = (cost - 1) % 100;
+                format!(
+                    "{{ tasks(first: 100) {{ nodes {{ {} }} {} }} }}",
+                    "a ".repeat(per_row - 1),
+                    "b ".repeat(single)
+                )
+            };
+            assert_eq!(refused(&query(max), json!({}), role), None, "{role:?}");
+            let refused = refused(&query(max + 1), json!({}), role);
+            assert_eq!(refused.as_deref(), Some(TOO_COMPLEX), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn the_introspection_of_common_clients_passes_for_everyone() {
+        let query = include_str!("introspection.graphql");
+        assert_eq!(refused(query, json!({}), None), None);
+    }
+
+    #[test]
+    fn broken_documents_are_refused_with_their_place_and_no_more() {
+        let error = check("{ a( }", None, &Variables::default(), None).unwrap_err();
+        assert_eq!(code(&error), Some(PARSE_FAILED));
+        assert_eq!(error.message, "The document is not valid GraphQL.");
+        assert_eq!(error.locations.len(), 1);
+    }
+
+    #[test]
+    fn fragments_that_double_are_too_complex() {
+        let mut query = "{ ...F0 }".to_owned();
+        for i in 0..49 {
+            query += &format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1);
+        }
+        query += " fragment F49 on Query { viewer { id } }";
+        assert_eq!(
+            refused(&query, json!({}), Some(Role::Admin)).as_deref(),
+            Some(TOO_COMPLEX)
+        );
+    }
+}
