@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveEnum;
 
-use super::mailer::SendError;
+use super::send_error::SendError;
 use crate::entity::{DeliveryId, MailKind};
 
 pub(super) struct Files {

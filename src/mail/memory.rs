@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::mailer::SendError;
+use super::send_error::SendError;
 use crate::entity::{DeliveryId, MailKind};
 
 /// What a memory mailer was handed; clones share it.

@@ -12,11 +12,13 @@ mod letter;
 mod mailer;
 mod memory;
 mod message;
+mod send_error;
 mod smtp;
 mod user_text;
 
 pub use content::{Content, Recipient, ResetLink, TaskReport};
-pub use mailer::{Mailer, SendError};
+pub use mailer::Mailer;
 pub use memory::{Outbox, SentMail};
 pub use message::{Letterhead, compose};
+pub use send_error::SendError;
 pub use smtp::LONGEST_SEND;

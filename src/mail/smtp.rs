@@ -21,8 +21,8 @@ use tokio::time::timeout;
 use url::{Url, form_urlencoded};
 
 use super::answer::Redaction;
-use super::mailer::SendError;
 use super::message::parse_address;
+use super::send_error::SendError;
 
 const STEP: Duration = Duration::from_secs(30);
 /// Connecting, sender, recipient, start of the message, the message. A lease on a delivery must

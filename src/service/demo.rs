@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Context;
 use super::input::Form;
-use crate::entity::approval::Model as Approval;
+use super::user::{Newcomer, pending_approval};
 use crate::entity::task::Model as Task;
-use crate::entity::user::{Model as User, PasswordHash};
-use crate::entity::{ApprovalDecision, ApprovalId, Role, TaskId, TaskStatus, UserId, UserStatus};
+use crate::entity::user::PasswordHash;
+use crate::entity::{Role, TaskId, TaskStatus, UserId, UserStatus};
 use crate::error::{Error, Result};
 use crate::store::{self, Tx};
 
@@ -169,37 +169,21 @@ async fn insert_person(
     let username = form.username(username);
     let email = form.email(&format!("{}@example.com", username.text));
     form.check()?;
-    let user = User {
-        id: UserId(cx.new_id(now)),
-        username: username.text,
-        username_key: username.key,
-        username_skeleton: username.skeleton,
-        email: email.text,
-        email_key: email.key,
+    let user = Newcomer {
+        username,
+        email,
         password_hash: hash.clone(),
         first_name: Some(first_name.to_owned()),
         last_name: Some(last_name.to_owned()),
         role,
         status,
         time_zone: zone.to_owned(),
-        created_at: now,
-        updated_at: now,
-    };
-    let id = user.id;
-    store::user::insert(tx, user).await?;
+    }
+    .into_user(cx, now);
+    store::user::insert(tx, user.clone()).await?;
     if status == UserStatus::Pending {
-        let approval = Approval {
-            id: ApprovalId(cx.new_id(now)),
-            user_id: Some(id),
-            requested_role: Role::Employee,
-            granted_role: None,
-            decision: ApprovalDecision::Pending,
-            decided_by: None,
-            decided_at: None,
-            reason: None,
-            created_at: now,
-        };
+        let approval = pending_approval(cx, &user, Role::Employee, now);
         store::approval::insert(tx, approval).await?;
     }
-    Ok(id)
+    Ok(user.id)
 }

@@ -53,33 +53,18 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
         checked_password(cx, form, &input.password, &username, &email, names).await?;
 
     let now = cx.now();
-    let user = User {
-        id: UserId(cx.new_id(now)),
-        username: username.text,
-        username_key: username.key,
-        username_skeleton: username.skeleton,
-        email: email.text,
-        email_key: email.key,
+    let user = Newcomer {
+        username,
+        email,
         password_hash,
         first_name,
         last_name,
         role: Role::Employee,
         status: UserStatus::Pending,
         time_zone,
-        created_at: now,
-        updated_at: now,
-    };
-    let approval = Approval {
-        id: ApprovalId(cx.new_id(now)),
-        user_id: Some(user.id),
-        requested_role,
-        granted_role: None,
-        decision: ApprovalDecision::Pending,
-        decided_by: None,
-        decided_at: None,
-        reason: None,
-        created_at: now,
-    };
+    }
+    .into_user(cx, now);
+    let approval = pending_approval(cx, &user, requested_role, now);
     let notice = Notice {
         kind: MailKind::Welcome,
         cause: user.id.to_string(),
@@ -109,22 +94,17 @@ pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
     let password_hash =
         checked_password(cx, form, &input.password, &username, &email, [None, None]).await?;
     let now = cx.now();
-    let user = User {
-        id: UserId(cx.new_id(now)),
-        username: username.text,
-        username_key: username.key,
-        username_skeleton: username.skeleton,
-        email: email.text,
-        email_key: email.key,
+    let user = Newcomer {
+        username,
+        email,
         password_hash,
         first_name: None,
         last_name: None,
         role: Role::Admin,
         status: UserStatus::Active,
         time_zone: cx.settings.time_zone.name().to_owned(),
-        created_at: now,
-        updated_at: now,
-    };
+    }
+    .into_user(cx, now);
     let tx = cx.db.begin().await?;
     store::user::insert(&tx, user.clone()).await?;
     tx.commit().await?;
@@ -275,6 +255,59 @@ pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Res
     tx.commit().await?;
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was deleted");
     Ok(user.id)
+}
+
+/// Somebody who has no row yet.
+pub(super) struct Newcomer {
+    pub username: Username,
+    pub email: Email,
+    pub password_hash: PasswordHash,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub role: Role,
+    pub status: UserStatus,
+    pub time_zone: String,
+}
+
+impl Newcomer {
+    pub fn into_user(self, cx: &Context, now: DateTime<Utc>) -> User {
+        User {
+            id: UserId(cx.new_id(now)),
+            username: self.username.text,
+            username_key: self.username.key,
+            username_skeleton: self.username.skeleton,
+            email: self.email.text,
+            email_key: self.email.key,
+            password_hash: self.password_hash,
+            first_name: self.first_name,
+            last_name: self.last_name,
+            role: self.role,
+            status: self.status,
+            time_zone: self.time_zone,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// The decision that somebody waits for.
+pub(super) fn pending_approval(
+    cx: &Context,
+    user: &User,
+    requested_role: Role,
+    now: DateTime<Utc>,
+) -> Approval {
+    Approval {
+        id: ApprovalId(cx.new_id(now)),
+        user_id: Some(user.id),
+        requested_role,
+        granted_role: None,
+        decision: ApprovalDecision::Pending,
+        decided_by: None,
+        decided_at: None,
+        reason: None,
+        created_at: now,
+    }
 }
 
 /// The user as the transaction sees them; one whom the actor may not see is not there.
