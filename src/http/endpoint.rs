@@ -20,10 +20,10 @@ use serde_json::json;
 
 use super::accept::MediaType;
 use super::caller::caller;
-use super::layers::{RequestId, panic_text};
+use super::layers::RequestId;
 use super::params::{Malformed, Params};
 use super::{BODY_MAX, Shared};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::graphql::{self, error, limits};
 
 /// For a body to arrive, and again for its operation to run.
@@ -126,21 +126,25 @@ async fn answer(
     params: Params,
 ) -> Response {
     let request_id = incoming.request_id.0.clone();
-    let execution = AssertUnwindSafe(execute(shared, incoming, params)).catch_unwind();
-    let mut response = match tokio::time::timeout(TIME_LIMIT, execution).await {
-        Ok(Ok(Outcome::Executed(response))) => *response,
-        Ok(Ok(Outcome::MutationByGet)) => return mutation_by_get(media_type),
-        Ok(Err(panic)) => {
-            tracing::error!(panic = panic_text(panic.as_ref()), "a resolver panicked");
-            failed(Error::internal("a resolver panicked"))
-        }
-        // Dropping the execution rolled its transaction back.
-        Err(_) => failed(Error::Unavailable(
-            "the time limit of a request was reached".into(),
-        )),
+    let mut response = match bounded(execute(shared, incoming, params)).await {
+        Ok(Outcome::Executed(response)) => *response,
+        Ok(Outcome::MutationByGet) => return mutation_by_get(media_type),
+        Err(error) => failed(error),
     };
     error::finish(&mut response, &request_id);
     write(media_type, response)
+}
+
+/// Waits for an operation no longer than the time limit, and survives its panic. One that is
+/// dropped rolls its transaction back.
+async fn bounded<T>(execution: impl Future<Output = T>) -> Result<T> {
+    let caught = AssertUnwindSafe(execution).catch_unwind();
+    match tokio::time::timeout(TIME_LIMIT, caught).await {
+        Ok(outcome) => outcome.map_err(|_| Error::internal("a resolver panicked")),
+        Err(_) => Err(Error::Unavailable(
+            "the time limit of a request was reached".into(),
+        )),
+    }
 }
 
 enum Outcome {
@@ -294,4 +298,22 @@ fn not_acceptable() -> Response {
         message: "Accept application/graphql-response+json or application/json.",
     };
     refuse(MediaType::Json, &malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_fault_of_ours_and_nothing_more() {
+        let outcome: Result<()> = bounded(async { panic!("on purpose") }).await;
+        assert!(matches!(outcome, Err(Error::Internal(_))));
+        assert_eq!(bounded(async { 7 }).await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_that_takes_too_long_is_given_up() {
+        let outcome: Result<()> = bounded(std::future::pending()).await;
+        assert!(matches!(outcome, Err(Error::Unavailable(_))));
+    }
 }

@@ -144,22 +144,13 @@ fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
     }
 }
 
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the layer calls it with a box"
-)]
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    tracing::error!(panic = panic_text(panic.as_ref()), "a handler panicked");
-    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong.\n").into_response()
-}
-
-/// What a panic said, for the log.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
+/// What it said is in the log already: see `telemetry`.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something went wrong on the server.\n",
+    )
+        .into_response()
 }
 
 #[cfg(test)]
