@@ -12,7 +12,8 @@ pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 /// The code of a document that asks for too much.
 pub const TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
-const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+/// The code of arguments, variables and cursors that make no sense.
+pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
 
 impl From<Error> for async_graphql::Error {

@@ -71,6 +71,7 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
         params: json!({}),
     };
     let tx = cx.db.begin().await?;
+    refuse_taken(&tx, &user).await?;
     store::user::insert(&tx, user.clone()).await?;
     store::approval::insert(&tx, approval).await?;
     enqueue(cx, &tx, Some(&user), notice, now).await?;
@@ -106,6 +107,7 @@ pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
     }
     .into_user(cx, now);
     let tx = cx.db.begin().await?;
+    refuse_taken(&tx, &user).await?;
     store::user::insert(&tx, user.clone()).await?;
     tx.commit().await?;
     tracing::info!(user = %user.id, "an admin was created from the command line");
@@ -319,8 +321,21 @@ pub(super) async fn find(tx: &Tx, actor: &Actor, id: Option<UserId>) -> Result<U
     user.ok_or_else(|| Problem::not_found("userId", "user").into())
 }
 
+/// Tells all at once what of a user somebody else has.
+async fn refuse_taken(tx: &Tx, user: &User) -> Result<()> {
+    let problems = store::user::find_taken(tx, user).await?;
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Refused(problems))
+    }
+}
+
 async fn save(tx: &Tx, before: &User, user: &mut User, now: DateTime<Utc>) -> Result<()> {
     if user != before {
+        if (&user.username_key, &user.email_key) != (&before.username_key, &before.email_key) {
+            refuse_taken(tx, user).await?;
+        }
         user.updated_at = now;
         store::user::update(tx, before, user).await?;
     }

@@ -153,6 +153,30 @@ pub async fn count_other_active_admins(tx: &Tx, id: UserId) -> Result<u64> {
         .await?)
 }
 
+/// The problems with these names and this address of a user: whoever else has one of them. The
+/// database decides in the end; this tells all problems at once.
+pub async fn find_taken(tx: &Tx, user: &Model) -> Result<Vec<Problem>> {
+    let others = Entity::find()
+        .filter(Column::Id.ne(user.id))
+        .filter(
+            Condition::any()
+                .add(Column::UsernameKey.eq(&user.username_key))
+                .add(Column::UsernameSkeleton.eq(&user.username_skeleton))
+                .add(Column::EmailKey.eq(&user.email_key)),
+        )
+        .all(tx.connection())
+        .await?;
+    let has_username = others.iter().any(|other| {
+        other.username_key == user.username_key || other.username_skeleton == user.username_skeleton
+    });
+    let has_email = others.iter().any(|other| other.email_key == user.email_key);
+    let problems = [(has_username, username_taken()), (has_email, email_taken())];
+    Ok(problems
+        .into_iter()
+        .filter_map(|(is_taken, problem)| is_taken.then_some(problem))
+        .collect())
+}
+
 /// Adds a user; a name or address that is taken is a problem of its field.
 pub async fn insert(tx: &Tx, user: Model) -> Result<()> {
     Entity::insert(user.into_active_model().reset_all())
@@ -184,20 +208,27 @@ fn taken(error: &sea_orm::DbErr) -> Option<Error> {
     let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() else {
         return None;
     };
-    let problem = if constraint.contains("email") {
-        Problem::new(
-            "email",
-            ProblemCode::EmailTaken,
-            "This e-mail address has an account already. Log in, or reset the password.",
-        )
+    if constraint.contains("email") {
+        Some(email_taken().into())
     } else if constraint.contains("username") {
-        Problem::new(
-            "username",
-            ProblemCode::UsernameTaken,
-            "This username, or one that looks like it, is taken. Choose another.",
-        )
+        Some(username_taken().into())
     } else {
-        return None;
-    };
-    Some(problem.into())
+        None
+    }
+}
+
+fn username_taken() -> Problem {
+    Problem::new(
+        "username",
+        ProblemCode::UsernameTaken,
+        "This username, or one that looks like it, is taken. Choose another.",
+    )
+}
+
+fn email_taken() -> Problem {
+    Problem::new(
+        "email",
+        ProblemCode::EmailTaken,
+        "This e-mail address has an account already. Log in, or reset the password.",
+    )
 }

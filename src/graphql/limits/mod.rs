@@ -5,6 +5,7 @@
 
 mod cost;
 mod scan;
+mod variables;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
@@ -55,7 +56,7 @@ pub fn check(
     role: Option<Role>,
 ) -> Result<ExecutableDocument, ServerError> {
     scan::scan(query)?;
-    let document = parse_query(query).map_err(|error| {
+    let mut document = parse_query(query).map_err(|error| {
         let position = error.positions().next();
         refusal(PARSE_FAILED, "The document is not valid GraphQL.", position)
     })?;
@@ -64,6 +65,7 @@ pub fn check(
         check_value(value, VARIABLE_NESTING_MAX)?;
     }
     if let Some(operation) = selected(&document, operation_name) {
+        variables::check(operation, variables)?;
         let cost = cost::measure(&document, operation, variables)?;
         within("fields inside one another", cost.depth, DEPTH_MAX)?;
         within("fields at the root", cost.fields, ROOT_FIELDS_MAX)?;
@@ -86,6 +88,7 @@ pub fn check(
             ));
         }
     }
+    variables::leave_out_absent(&mut document, operation_name, variables);
     Ok(document)
 }
 
@@ -219,6 +222,21 @@ mod tests {
         assert_eq!(refused("{ a }", nested(VARIABLE_NESTING_MAX), None), None);
         let deeper = refused("{ a }", nested(VARIABLE_NESTING_MAX + 1), None);
         assert_eq!(deeper.as_deref(), Some(TOO_COMPLEX));
+    }
+
+    #[test]
+    fn a_variable_that_is_needed_and_not_given_is_told_by_name() {
+        let query = "query($id: ID!, $n: Int, $m: Int! = 3) { a(id: $id, n: $n, m: $m) }";
+        for (variables, is_refused) in [
+            (json!({}), true),
+            (json!({ "id": null }), true),
+            (json!({ "id": "x" }), false),
+            (json!({ "id": "x", "n": null }), false),
+            (json!({ "id": "x", "m": null }), true),
+        ] {
+            let refused = refused(query, variables.clone(), None);
+            assert_eq!(refused.is_some(), is_refused, "{variables}");
+        }
     }
 
     #[test]
