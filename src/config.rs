@@ -2,19 +2,23 @@
 //! Every mistake is reported, all together, each naming its variable; no report
 //! shows the value of a secret.
 
+mod dotenv;
 mod origins;
 mod secret;
+mod setting;
 mod signing;
+mod strength;
 mod value;
 
 pub use origins::CorsOrigins;
 pub use secret::Secret;
+pub use setting::{SETTINGS, Setting};
 pub use signing::signing_secret;
 
-use std::collections::HashMap;
+use std::env::VarError;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -64,52 +68,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// One variable, as `.env.example` shows it.
-pub struct Setting {
-    pub name: &'static str,
-    /// None where absence means something of its own.
-    pub default: Option<&'static str>,
-    pub meaning: &'static str,
-}
-
-macro_rules! settings {
-    ($($name:literal, $default:expr, $meaning:literal;)*) => {
-        /// Every variable that Muster reads, in the order of `.env.example`.
-        pub const SETTINGS: &[Setting] = &[
-            $(Setting { name: $name, default: $default, meaning: $meaning },)*
-        ];
-    };
-}
-
-settings! {
-    "DATABASE_URL", Some("sqlite://muster.db?mode=rwc"), "The database: an SQLite file.";
-    "REDIS_URL", None, "Shared cache, rate limits and events between several processes; comes with PostgreSQL in the next release.";
-    "LISTEN", Some("127.0.0.1:8000"), "Address and port to serve on.";
-    "PUBLIC_URL", Some("http://localhost:8000"), "What links in mails start with; tokens are issued in its name.";
-    "JWT_SECRET", None, "Signs access tokens, at least 32 bytes; when absent, one is generated and kept in a file beside the SQLite database.";
-    "JWT_PREVIOUS_SECRETS", None, "Comma-separated earlier secrets that still verify, while JWT_SECRET is being changed.";
-    "PASSWORD_MIN_LENGTH", Some("8"), "Least number of characters of a password, 8 to 64; 15 is advised.";
-    "ACCESS_TOKEN_TTL", Some("15m"), "Life of an access token.";
-    "REFRESH_TOKEN_TTL", Some("30d"), "Life of a session without use.";
-    "SESSION_MAX_AGE", Some("90d"), "Life of a session with use.";
-    "SMTP_URL", None, "Mail server, smtp://user:pass@host:port or smtps://…, with ?tls=required for STARTTLS; when absent, mails are written to MAIL_DIR.";
-    "MAIL_DIR", Some("mail"), "Folder of .eml files when there is no mail server.";
-    "MAIL_FROM", Some("Muster <muster@localhost>"), "Sender of all mails.";
-    "REMINDER_TIME", Some("10:00"), "When the daily reminder goes out, on each user's own clock; checked already, used once reminders come.";
-    "REPORT_TIME", Some("mon 09:00"), "When managers and admins get the summary report, on their own clock, or off; checked already, used once scheduled reports come.";
-    "TIME_ZONE", Some("UTC"), "IANA time zone of users who named none.";
-    "CORS_ORIGINS", None, "Comma-separated origins of browser front ends, or * without credentials.";
-    "TRUSTED_PROXIES", None, "Comma-separated CIDRs of the proxies whose X-Forwarded-For is believed.";
-    "RESET_URL", None, "Page that the reset mail links to, the token follows as #token=…; PUBLIC_URL/reset-password when absent.";
-    "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
-    "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";
-    "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks; checked already, used once rate limits come.";
-    "METRICS_TOKEN", None, "Bearer token for /metrics, without one only callers on loopback are answered; checked already, used once metrics come.";
-    "WORKER", Some("on"), "on, or off when this process shall serve only.";
-    "LOG", Some("info"), "What is logged, as a tracing filter such as info,muster=debug.";
-    "LOG_FORMAT", None, "text or json; when absent, text on a terminal and json elsewhere.";
-}
-
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug)]
 pub struct Mistakes(Vec<String>);
@@ -126,23 +84,33 @@ impl fmt::Display for Mistakes {
     reason = "this is the one reader of the environment"
 )]
 pub fn load() -> Result<Settings, Mistakes> {
-    let file = read_file().map_err(|mistake| Mistakes(vec![mistake]))?;
-    read(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+    let file = dotenv::read(Path::new(".env"));
+    combine(file, |name| std::env::var(name))
 }
 
-fn read_file() -> Result<HashMap<String, String>, String> {
-    let entries = match dotenvy::from_filename_iter(".env") {
-        Ok(entries) => entries,
-        Err(error) if error.not_found() => return Ok(HashMap::new()),
-        Err(error) => return Err(format!(".env cannot be read: {error}")),
-    };
-    // dotenvy's error quotes the line, which may be a secret.
-    entries
-        .enumerate()
-        .map(|(place, entry)| {
-            entry.map_err(|_| format!(".env: entry {} is not NAME=value", place + 1))
-        })
-        .collect()
+fn combine(
+    file: dotenv::File,
+    environment: impl Fn(&str) -> Result<String, VarError>,
+) -> Result<Settings, Mistakes> {
+    let mut mistakes = file.mistakes;
+    for Setting { name, .. } in SETTINGS {
+        // Passed over, it would silently give way to the file or the default.
+        if matches!(environment(name), Err(VarError::NotUnicode(_))) {
+            mistakes.push(format!("{name} must be in UTF-8"));
+        }
+    }
+    let read = read(|name| {
+        let given = environment(name).ok();
+        given.or_else(|| file.values.get(name).cloned())
+    });
+    match read {
+        Ok(settings) if mistakes.is_empty() => Ok(settings),
+        Ok(_) => Err(Mistakes(mistakes)),
+        Err(Mistakes(others)) => {
+            mistakes.extend(others);
+            Err(Mistakes(mistakes))
+        }
+    }
 }
 
 /// Reads settings from anywhere; blank is as good as absent.
@@ -184,7 +152,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         rate_limit: reader.choice("RATE_LIMIT", ["on", "off"]),
         metrics_token: reader.optional("METRICS_TOKEN").map(Secret::new),
         worker: reader.choice("WORKER", ["on", "off"]),
-        log: reader.text("LOG"),
+        log: reader.log_filter("LOG"),
         log_format: reader.log_format("LOG_FORMAT"),
         public_url,
         reset_url,
@@ -225,13 +193,74 @@ mod tests {
             meaning,
         } in SETTINGS
         {
-            let default = default.unwrap_or_default();
-            expected.extend(["\n# ", meaning, "\n# ", name, "=", default, "\n"]);
+            let default = match default {
+                Some(default) if default.contains(' ') => format!("'{default}'"),
+                default => default.unwrap_or_default().to_owned(),
+            };
+            expected.extend(["\n# ", meaning, "\n# ", name, "=", &default, "\n"]);
         }
         let example = include_str!("../.env.example");
         let (head, settings) = example.split_once("\n\n").unwrap();
         assert!(head.lines().all(|line| line.starts_with('#')));
         assert_eq!(format!("\n{settings}"), expected);
+    }
+
+    #[test]
+    fn the_example_with_its_lines_switched_on_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let example = include_str!("../.env.example").lines();
+        let switched_on: Vec<&str> = example
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| {
+                SETTINGS
+                    .iter()
+                    .any(|setting| line.starts_with(&format!("{}=", setting.name)))
+            })
+            .collect();
+        assert_eq!(switched_on.len(), SETTINGS.len());
+        std::fs::write(&path, switched_on.join("\n")).unwrap();
+        let settings = combine(dotenv::read(&path), |_| Err(VarError::NotPresent)).unwrap();
+        let defaults = read_with(&[]).unwrap();
+        assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let file = || dotenv::File {
+            values: [("SIGN_UP", "closed"), ("TIME_ZONE", "Asia/Dhaka")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..dotenv::File::default()
+        };
+        let settings = combine(file(), |name| match name {
+            "TIME_ZONE" => Ok("Europe/Zurich".into()),
+            _ => Err(VarError::NotPresent),
+        })
+        .unwrap();
+        assert!(!settings.sign_up_open);
+        assert_eq!(settings.time_zone, Tz::Europe__Zurich);
+    }
+
+    #[test]
+    fn mistakes_of_the_file_and_the_environment_are_reported_together() {
+        let file = dotenv::File {
+            values: [("SIGN_UP".to_owned(), "ajar".to_owned())].into(),
+            mistakes: vec![".env: entry 2 is not NAME=value".into()],
+        };
+        let mistakes = combine(file, |name| match name {
+            "MAIL_DIR" => Err(VarError::NotUnicode("\u{fffd}".into())),
+            _ => Err(VarError::NotPresent),
+        })
+        .unwrap_err();
+        assert_eq!(
+            mistakes.0,
+            [
+                ".env: entry 2 is not NAME=value",
+                "MAIL_DIR must be in UTF-8",
+                "SIGN_UP must be open or closed",
+            ]
+        );
     }
 
     #[test]
@@ -260,6 +289,7 @@ mod tests {
             ("PUBLIC_URL", "ftp://example.com"),
             ("MAIL_FROM", "nobody"),
             ("PASSWORD_MIN_LENGTH", "4"),
+            ("LOG", "info,muster=loud"),
             ("LOG_FORMAT", "xml"),
             ("REDIS_URL", "redis://localhost"),
             ("DATABASE_URL", "mysql://localhost/x"),
@@ -277,6 +307,7 @@ mod tests {
             "PUBLIC_URL",
             "MAIL_FROM",
             "PASSWORD_MIN_LENGTH",
+            "LOG",
             "LOG_FORMAT",
             "REDIS_URL",
             "DATABASE_URL",
@@ -290,17 +321,17 @@ mod tests {
 
     #[test]
     fn weak_signing_secrets_are_refused_without_being_shown() {
-        for secret in [
-            "tiny-key",
-            "changeme-changeme-changeme-changeme",
-            "secretsecretsecretsecretsecretsecret",
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-            "your-256-bit-secret-your-256-bit-secret",
-            "abcabcabcabcabcabcabcabcabcabcabcabcabc",
+        let secret = "changeme-changeme-changeme-changeme";
+        for (name, value) in [
+            ("JWT_SECRET", secret.to_owned()),
+            (
+                "JWT_PREVIOUS_SECRETS",
+                format!("qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4,{secret}"),
+            ),
         ] {
-            let mistakes = read_with(&[("JWT_SECRET", secret)]).unwrap_err();
-            assert_eq!(mistakes.len(), 1, "{secret}");
-            assert!(!mistakes[0].contains(secret));
+            let mistakes = read_with(&[(name, &value)]).unwrap_err();
+            assert_eq!(mistakes.len(), 1, "{name}");
+            assert!(mistakes[0].starts_with(name) && !mistakes[0].contains(secret));
         }
         assert!(read_with(&[("JWT_SECRET", "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4")]).is_ok());
     }
@@ -325,9 +356,26 @@ mod tests {
                 "/var/lib/muster/muster.db",
             ),
             ("sqlite:muster.db", "muster.db"),
+            ("sqlite://my%20data/muster.db", "my data/muster.db"),
         ] {
             let settings = read_with(&[("DATABASE_URL", url)]).unwrap();
             assert_eq!(settings.database_file(), PathBuf::from(file));
+        }
+    }
+
+    #[test]
+    fn a_database_that_no_file_holds_is_refused() {
+        for url in [
+            "postgres://localhost/muster",
+            "sqlite:",
+            "sqlite://?mode=rwc",
+            "sqlite::memory:",
+            "sqlite://muster.db?mode=memory",
+            "sqlite://muster.db?mode=rwcx",
+            "muster.db",
+        ] {
+            let mistakes = read_with(&[("DATABASE_URL", url)]).unwrap_err();
+            assert_eq!(mistakes.len(), 1, "{url}: {mistakes:?}");
         }
     }
 }

@@ -1,24 +1,23 @@
 //! The secret that signs tokens: from the environment, or from a file beside the
 //! `SQLite` database that is made once and readable by its owner alone.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::value::weakness;
+use super::strength::weakness;
+use super::value::database_file;
 use super::{Secret, Settings};
 use crate::generator::Generator;
 
 impl Settings {
     /// Where the `SQLite` database is.
     pub fn database_file(&self) -> PathBuf {
-        let path = self.database_url.split('?').next().unwrap_or_default();
-        let path = path.strip_prefix("sqlite:").unwrap_or(path);
-        PathBuf::from(path.strip_prefix("//").unwrap_or(path))
+        database_file(&self.database_url).unwrap_or_default()
     }
 }
 
@@ -44,14 +43,18 @@ fn kept_secret(path: &Path, generator: &Generator) -> Result<Secret, String> {
     if !path.try_exists().map_err(failed)? {
         make(path, generator).map_err(failed)?;
     }
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    let mut file = File::open(path).map_err(failed)?;
+    // Of the file that is read, whatever has the name by now.
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(format!(
             "{} can be read by others; run `chmod 600` on it, or delete it to have a new one made",
             path.display()
         ));
     }
-    let text = fs::read_to_string(path).map_err(failed)?.trim().to_owned();
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    let text = text.trim().to_owned();
     match weakness(&text) {
         Some(weakness) => Err(format!("the secret in {} {weakness}", path.display())),
         None => Ok(Secret::new(text)),
@@ -61,25 +64,29 @@ fn kept_secret(path: &Path, generator: &Generator) -> Result<Secret, String> {
 /// Written in full before it has its name, and never over another: two processes that start at
 /// once end up with the same one.
 fn make(path: &Path, generator: &Generator) -> std::io::Result<()> {
-    let draft = path.with_extension(format!("jwt-secret.{}", std::process::id()));
+    // Of a name that nobody else makes: in two containers on one volume, process ids are the same.
+    let name = u64::from_be_bytes(generator.bytes());
+    let draft = path.with_extension(format!("jwt-secret.{name:016x}"));
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&draft)?;
-    writeln!(file, "{}", STANDARD_NO_PAD.encode(generator.bytes::<32>()))?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
+    let linked = writeln!(file, "{}", STANDARD_NO_PAD.encode(generator.bytes::<32>()))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        });
+    // Also when the disk was full.
+    fs::remove_file(&draft).and(linked)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -113,5 +120,40 @@ mod tests {
         kept_secret(&path, &Generator::seeded(1)).unwrap();
         fs::write(&path, "abc").unwrap();
         assert!(kept_secret(&path, &Generator::seeded(1)).is_err());
+    }
+
+    #[test]
+    fn many_that_start_at_once_agree_on_one_secret() {
+        for round in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("muster.jwt-secret");
+            let start = Barrier::new(4);
+            let secrets: Vec<String> = thread::scope(|scope| {
+                let starters: Vec<_> = (0..4)
+                    .map(|starter| {
+                        let (path, start) = (&path, &start);
+                        scope.spawn(move || {
+                            let generator = Generator::seeded(round * 4 + starter);
+                            start.wait();
+                            kept_secret(path, &generator).unwrap().expose().to_owned()
+                        })
+                    })
+                    .collect();
+                let ended = starters.into_iter().map(|starter| starter.join().unwrap());
+                ended.collect()
+            });
+            assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_by_the_path() {
+        let error = kept_secret(
+            Path::new("nowhere/muster.jwt-secret"),
+            &Generator::seeded(1),
+        );
+        let error = error.unwrap_err();
+        assert!(error.contains("nowhere/muster.jwt-secret"), "{error}");
     }
 }

@@ -2,17 +2,19 @@
 //! with them. A value that is wrong is read as its default, so that the others
 //! are looked at, too.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
 use http::HeaderValue;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
+use sqlx::sqlite::SqliteConnectOptions;
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use super::strength::weakness;
 use super::{CorsOrigins, LogFormat, SETTINGS, Secret};
-
-const SECRET_BYTES_MIN: usize = 32;
 
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -150,7 +152,7 @@ impl<'a> Reader<'a> {
                 name,
                 "names PostgreSQL, which this release does not support; use sqlite://…",
             );
-        } else if !url.starts_with("sqlite:") {
+        } else if !url.starts_with("sqlite:") || database_file(&url).is_none() {
             self.mistake(
                 name,
                 "must be the URL of an SQLite file, such as sqlite://muster.db?mode=rwc",
@@ -235,6 +237,14 @@ impl<'a> Reader<'a> {
         networks.unwrap_or_default()
     }
 
+    pub fn log_filter(&mut self, name: &str) -> String {
+        self.value(
+            name,
+            "a tracing filter, such as info,muster=debug",
+            |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()),
+        )
+    }
+
     pub fn log_format(&mut self, name: &str) -> Option<LogFormat> {
         match self.optional(name)?.as_str() {
             "text" => Some(LogFormat::Text),
@@ -263,6 +273,14 @@ fn default(name: &str) -> &'static str {
         .unwrap_or_default()
 }
 
+/// The file that the URL leads to, as sqlx reads it: with what `%20` stands for.
+pub(super) fn database_file(url: &str) -> Option<PathBuf> {
+    let options: SqliteConnectOptions = url.parse().ok()?;
+    let file = options.get_filename().to_owned();
+    // Without a name, SQLite makes a file that is gone when it is closed.
+    (!file.as_os_str().is_empty()).then_some(file)
+}
+
 fn time(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text, "%H:%M").ok()
 }
@@ -281,29 +299,4 @@ fn origin(text: &str) -> Option<HeaderValue> {
     } else {
         None
     }
-}
-
-/// Why nobody should sign with this.
-pub(super) fn weakness(secret: &str) -> Option<String> {
-    const WORDS: &[&str] = &[
-        "secret",
-        "changeme",
-        "change-me",
-        "example",
-        "password",
-        "muster",
-        "jwt",
-    ];
-    const HOW: &str = "make one with `openssl rand -base64 48`";
-    if secret.len() < SECRET_BYTES_MIN {
-        return Some(format!("is shorter than {SECRET_BYTES_MIN} bytes; {HOW}"));
-    }
-    // Random text has no words, and does not repeat a handful of characters.
-    let lower = secret.to_lowercase();
-    let has_word = WORDS.iter().any(|word| lower.contains(word));
-    let distinct = secret
-        .chars()
-        .collect::<std::collections::HashSet<_>>()
-        .len();
-    (has_word || distinct < 10).then(|| format!("can be guessed; {HOW}"))
 }

@@ -165,6 +165,7 @@ fn key_id(secret: &Secret) -> String {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use hmac::{Hmac, KeyInit, Mac};
     use serde_json::{Value, json};
 
     use super::*;
@@ -261,7 +262,7 @@ mod tests {
     #[test]
     fn a_token_without_signature_is_refused() {
         let kid = key_id(&secret(SECRET));
-        for alg in ["none", "None", "RS256", "ES256"] {
+        for alg in ["none", "None", "HS256", "RS256", "ES256"] {
             let header = json!({ "alg": alg, "typ": TYPE, "kid": kid }).to_string();
             let text = format!(
                 "{}.{}.",
@@ -273,22 +274,90 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_names_another_algorithm_is_refused_though_the_signature_is_right() {
+        let kid = key_id(&secret(SECRET));
+        for (alg, good) in [
+            ("HS256", true),
+            ("none", false),
+            ("RS256", false),
+            ("HS384", false),
+        ] {
+            let header = json!({ "alg": alg, "typ": TYPE, "kid": kid }).to_string();
+            let signed = format!(
+                "{}.{}",
+                URL_SAFE_NO_PAD.encode(header),
+                URL_SAFE_NO_PAD.encode(payload().to_string())
+            );
+            let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+            mac.update(signed.as_bytes());
+            let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+            let verified = signer(&[SECRET]).verify(&format!("{signed}.{signature}"), at(1));
+            assert_eq!(verified.is_some(), good, "{alg}");
+        }
+    }
+
+    #[test]
     fn a_header_that_brings_its_own_key_is_refused() {
         let signer = signer(&[SECRET]);
-        let mut header = signer.header.clone();
-        header.jku = Some("https://evil.example/keys".into());
-        assert!(
-            signer
-                .verify(&forge(&header, &payload(), SECRET), at(1))
-                .is_none()
-        );
-        let mut header = signer.header.clone();
-        header.kid = None;
-        assert!(
-            signer
-                .verify(&forge(&header, &payload(), SECRET), at(1))
-                .is_none()
-        );
+        let ours = || signer.header.clone();
+        let key = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode(OTHER) });
+        let elsewhere = || Some("https://evil.example/key".to_owned());
+        let headers = [
+            (
+                "jku",
+                Header {
+                    jku: elsewhere(),
+                    ..ours()
+                },
+            ),
+            (
+                "jwk",
+                Header {
+                    jwk: serde_json::from_value(key).unwrap(),
+                    ..ours()
+                },
+            ),
+            (
+                "x5u",
+                Header {
+                    x5u: elsewhere(),
+                    ..ours()
+                },
+            ),
+            (
+                "x5c",
+                Header {
+                    x5c: Some(vec!["MIIB".into()]),
+                    ..ours()
+                },
+            ),
+            (
+                "crit",
+                Header {
+                    crit: Some(vec!["exp".into()]),
+                    ..ours()
+                },
+            ),
+            (
+                "no kid",
+                Header {
+                    kid: None,
+                    ..ours()
+                },
+            ),
+            (
+                "another kid",
+                Header {
+                    kid: Some("00000000".into()),
+                    ..ours()
+                },
+            ),
+        ];
+        assert!(headers.iter().all(|(_, header)| *header != ours()));
+        for (name, header) in headers {
+            let text = forge(&header, &payload(), SECRET);
+            assert!(signer.verify(&text, at(1)).is_none(), "{name}");
+        }
     }
 
     #[test]
@@ -305,7 +374,13 @@ mod tests {
             ("aud", json!("other")),
             ("sub", json!("admin")),
             ("sid", json!(1)),
+            ("aud", json!(["muster", "other"])),
+            // A second too early, beyond the leeway, or too late.
+            ("nbf", json!(at(7).timestamp())),
+            ("iat", json!(at(7).timestamp())),
+            ("exp", json!(at(1).timestamp())),
             ("exp", json!("never")),
+            ("exp", json!(i64::MIN)),
         ] {
             let mut payload = payload();
             payload[claim] = value;
@@ -315,20 +390,34 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_overlong_or_oddly_cut_token_is_refused() {
+    fn a_changed_or_oddly_cut_token_is_refused() {
         let signer = signer(&[SECRET]);
         let token = token();
         let mut parts: Vec<&str> = token.split('.').collect();
-        let other = URL_SAFE_NO_PAD.encode(json!({ "sub": "someone else" }).to_string());
+        // All in order, but for somebody else.
+        let mut other = payload();
+        other["sub"] = json!(UserId(Uuid::from_u128(2)));
+        let other = URL_SAFE_NO_PAD.encode(other.to_string());
         parts[1] = &other;
         for text in [
             parts.join("."),
             format!("{token}.x"),
-            format!("{token}{}", "A".repeat(LENGTH_MAX)),
+            format!("{token}."),
             token[..token.len() - 1].to_owned(),
             String::new(),
         ] {
-            assert!(signer.verify(&text, at(1)).is_none());
+            assert!(signer.verify(&text, at(1)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_overlong_token_is_refused_though_it_is_signed() {
+        let signer = signer(&[SECRET]);
+        for (length, good) in [(1_000, true), (LENGTH_MAX, false)] {
+            let mut payload = payload();
+            payload["padding"] = json!("x".repeat(length));
+            let text = forge(&signer.header, &payload, SECRET);
+            assert_eq!(signer.verify(&text, at(1)).is_some(), good);
         }
     }
 }

@@ -7,6 +7,7 @@
 mod accept;
 mod caller;
 mod endpoint;
+mod head_timeout;
 mod layers;
 mod page;
 mod params;

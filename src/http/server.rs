@@ -16,7 +16,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+use super::head_timeout::{Answering, HeadTimeout};
+
+/// For the head of a request, from its first byte.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// Between requests. Longer than proxies keep their connections, so that it is them who close.
+const IDLE_LIMIT: Duration = Duration::from_secs(75);
 /// Longer than the time limit of a request.
 const DRAIN: Duration = Duration::from_secs(20);
 /// After a failed accept, such as one for want of file descriptors, which would fail again at once.
@@ -29,7 +34,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(IDLE_LIMIT)
         .max_headers(100);
     let connections = GracefulShutdown::new();
     loop {
@@ -45,14 +50,17 @@ pub async fn serve(
             }
         };
         let router = router.clone();
+        let answering = Answering::default();
+        let told = answering.clone();
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            answer(router.clone(), request, peer)
+            answer(router.clone(), request, peer, told.clone())
         });
         // Answers are small; waiting to fill a packet would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection was gone before it began");
             continue;
         }
+        let stream = HeadTimeout::new(stream, HEAD_LIMIT, answering);
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -74,8 +82,12 @@ async fn answer(
     router: Router,
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
+    answering: Answering,
 ) -> Result<axum::response::Response, Infallible> {
+    answering.set(true);
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    let answer = router.oneshot(request).await;
+    answering.set(false);
+    answer
 }

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
@@ -18,6 +19,9 @@ const BINARY = path.resolve(
   process.env.MUSTER_BIN ?? fileURLToPath(new URL('../../target/debug/muster', import.meta.url)),
 );
 const PATIENCE = 30_000;
+
+// Muster listens on 127.0.0.1, and node 18 would try nothing but ::1 where localhost is both.
+dns.setDefaultResultOrder('ipv4first');
 
 export const ADMIN = {
   username: 'ada',

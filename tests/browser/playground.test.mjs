@@ -70,6 +70,8 @@ test('the documentation explorer opens and explains the schema', async () => {
   const explorer = page.getByRole('region', { name: 'Documentation Explorer' });
   await explorer.getByRole('link', { name: 'Query', exact: true }).click();
   await explorer.getByText('server', { exact: true }).waitFor();
+  await explorer.getByRole('link', { name: 'ServerInfo', exact: true }).click();
+  await explorer.getByText('What a sign-up or log-in form needs to know.', { exact: true }).waitFor();
   assertFaultless(opened, muster.url);
   await screenshot(page, 'playground-documentation');
   await opened.context.close();
@@ -121,6 +123,16 @@ test('a token that is pasted in makes the viewer answer, and stays for the tab o
   assert.equal(await token.inputValue(), data.logIn.accessToken);
   assert.equal(await page.evaluate(() => localStorage.length), 0);
   assertFaultless(opened, muster.url);
+  await opened.context.close();
+});
+
+test('what the server refuses shows with its code', async () => {
+  const opened = await openPlayground();
+  const { page } = opened;
+  await write(page, '{ dashboard { message } }');
+  await run(page);
+  await resultShows(page, '"errors"', '"UNAUTHENTICATED"');
+  await screenshot(page, 'playground-refusal');
   await opened.context.close();
 });
 

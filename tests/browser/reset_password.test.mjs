@@ -92,6 +92,7 @@ test('opening a link without submitting the form consumes nothing', async () => 
   const opened = await openPage(browser, link);
   await submit(opened.page, ADMIN.password);
   await opened.page.getByText(DONE).waitFor();
+  await screenshot(opened.page, 'reset-after-scanners');
   await opened.context.close();
   assert.equal(await refusal(ADMIN.password), undefined);
 });
@@ -150,6 +151,7 @@ test('a request that fails as a whole leaves the form as it was', async () => {
     assert.ok(await page.getByRole('button', { name: 'Change password' }).isEnabled());
     await page.unroute('**/graphql');
   }
+  await screenshot(page, 'reset-failed-request');
   await opened.context.close();
 });
 

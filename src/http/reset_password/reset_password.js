@@ -13,7 +13,10 @@ const INCOMPLETE =
 const USED =
   'This link no longer works: it was used already, is too old, or a newer one was sent. ' +
   'Ask for a new link where you log in.';
-const NO_ANSWER = 'The server could not be reached. Your password is not changed; please try again.';
+// The change may have been made, and only its answer lost.
+const NO_ANSWER =
+  'The server could not be reached. Please try again. ' +
+  'Should the link no longer work then, log in with the new password.';
 
 const element = (id) => document.getElementById(id);
 const form = element('form');

@@ -1,0 +1,48 @@
+//! The table of all settings: names, defaults, and what they mean. Defaults are
+//! read from here, and `.env.example` is compared with it by a test.
+
+/// One variable, as `.env.example` shows it.
+pub struct Setting {
+    pub name: &'static str,
+    /// None where absence means something of its own.
+    pub default: Option<&'static str>,
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:literal, $default:expr, $meaning:literal;)*) => {
+        /// Every variable that Muster reads, in the order of `.env.example`.
+        pub const SETTINGS: &[Setting] = &[
+            $(Setting { name: $name, default: $default, meaning: $meaning },)*
+        ];
+    };
+}
+
+settings! {
+    "DATABASE_URL", Some("sqlite://muster.db?mode=rwc"), "The database: an SQLite file.";
+    "REDIS_URL", None, "Shared cache, rate limits and events between several processes; comes with PostgreSQL in the next release.";
+    "LISTEN", Some("127.0.0.1:8000"), "Address and port to serve on.";
+    "PUBLIC_URL", Some("http://localhost:8000"), "What links in mails start with; tokens are issued in its name.";
+    "JWT_SECRET", None, "Signs access tokens, at least 32 bytes; when absent, one is generated and kept in a file beside the SQLite database.";
+    "JWT_PREVIOUS_SECRETS", None, "Comma-separated earlier secrets that still verify, while JWT_SECRET is being changed.";
+    "PASSWORD_MIN_LENGTH", Some("8"), "Least number of characters of a password, 8 to 64; 15 is advised.";
+    "ACCESS_TOKEN_TTL", Some("15m"), "Life of an access token.";
+    "REFRESH_TOKEN_TTL", Some("30d"), "Life of a session without use.";
+    "SESSION_MAX_AGE", Some("90d"), "Life of a session with use.";
+    "SMTP_URL", None, "Mail server, smtp://user:pass@host:port or smtps://…, with ?tls=required for STARTTLS; when absent, mails are written to MAIL_DIR.";
+    "MAIL_DIR", Some("mail"), "Folder of .eml files when there is no mail server.";
+    "MAIL_FROM", Some("Muster <muster@localhost>"), "Sender of all mails.";
+    "REMINDER_TIME", Some("10:00"), "When the daily reminder goes out, on each user's own clock; checked already, used once reminders come.";
+    "REPORT_TIME", Some("mon 09:00"), "When managers and admins get the summary report, on their own clock, or off; checked already, used once scheduled reports come.";
+    "TIME_ZONE", Some("UTC"), "IANA time zone of users who named none.";
+    "CORS_ORIGINS", None, "Comma-separated origins of browser front ends, or * without credentials.";
+    "TRUSTED_PROXIES", None, "Comma-separated CIDRs of the proxies whose X-Forwarded-For is believed.";
+    "RESET_URL", None, "Page that the reset mail links to, the token follows as #token=…; PUBLIC_URL/reset-password when absent.";
+    "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
+    "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";
+    "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks; checked already, used once rate limits come.";
+    "METRICS_TOKEN", None, "Bearer token for /metrics, without one only callers on loopback are answered; checked already, used once metrics come.";
+    "WORKER", Some("on"), "on, or off when this process shall serve only.";
+    "LOG", Some("info"), "What is logged, as a tracing filter such as info,muster=debug.";
+    "LOG_FORMAT", None, "text or json; when absent, text on a terminal and json elsewhere.";
+}
