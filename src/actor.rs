@@ -1,7 +1,7 @@
 //! Who is asking. An [`Actor`] is made once per request, from what the store
 //! says now about the session, and handed to everything that reads or decides.
 
-use crate::entity::{Role, SessionId, UserId};
+use crate::entity::{Role, SessionId, UserId, user};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
@@ -34,6 +34,18 @@ impl Actor {
 
     pub fn user_id(&self) -> Option<UserId> {
         self.viewer().map(|viewer| viewer.id)
+    }
+
+    /// The same actor, with their role as the row has it now if it is their own.
+    #[must_use]
+    pub fn with_role_of(self, user: &user::Model) -> Self {
+        match self {
+            Self::User(viewer) if viewer.id == user.id => Self::User(Viewer {
+                role: user.role,
+                ..viewer
+            }),
+            other => other,
+        }
     }
 
     /// Whether this is a user of at least that role.

@@ -31,6 +31,7 @@ impl MigrationTrait for Migration {
                     .col(instant("leased_until").null())
                     .col(integer("fence"))
                     .col(integer("attempts"))
+                    .col(instant("first_attempt_at").null())
                     .col(integer("failures"))
                     .col(binary_null("message"))
                     .col(text_null("last_answer"))

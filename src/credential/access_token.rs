@@ -115,6 +115,8 @@ impl Signer {
             .as_ref()
             .ok_or_else(|| Error::internal("there is no signing secret"))?;
         let text = jsonwebtoken::encode(&self.header, &payload, key).map_err(Error::internal)?;
+        // As the token says it: in whole seconds.
+        let expires_at = DateTime::from_timestamp(payload.exp, 0).unwrap_or(expires_at);
         Ok(AccessToken { text, expires_at })
     }
 

@@ -11,7 +11,7 @@ pub use access_token::{AccessToken, Claims};
 pub use opaque_token::{RefreshToken, ResetToken};
 pub use password::{Passwords, Verdict};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
@@ -52,8 +52,14 @@ impl Tokens {
         }
     }
 
-    /// A token for the `Authorization` header, good for `ACCESS_TOKEN_TTL` as long as its session lasts.
-    pub fn issue_access(&self, user_id: UserId, session_id: SessionId) -> Result<AccessToken> {
+    /// A token for the `Authorization` header, good for `ACCESS_TOKEN_TTL`, and no longer than its
+    /// session lasts unless it is refreshed.
+    pub fn issue_access(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        session_expires_at: DateTime<Utc>,
+    ) -> Result<AccessToken> {
         let now = self.clock.now();
         let token_id = self.generator.uuid(now);
         self.signer.issue(
@@ -61,7 +67,7 @@ impl Tokens {
             session_id,
             token_id,
             now,
-            now + self.access_token_ttl,
+            (now + self.access_token_ttl).min(session_expires_at),
         )
     }
 

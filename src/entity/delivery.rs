@@ -30,6 +30,8 @@ pub struct Model {
     pub fence: i32,
     /// Claims, counted when claimed, so that a mail that kills its worker ends, too.
     pub attempts: i32,
+    /// Since when it is tried: a backlog is no reason to give up early.
+    pub first_attempt_at: Option<DateTimeUtc>,
     /// Attempts that came back with an answer worth a retry.
     pub failures: i32,
     /// The message as it was first built, so that a retry sends the same bytes.

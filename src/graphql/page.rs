@@ -15,6 +15,9 @@ use crate::store::{Page, Position, SortKey, Window};
 
 const SIZE_DEFAULT: i32 = 20;
 const SIZE_MAX: i32 = 100;
+/// In characters.
+const SEARCH_MAX: usize = 200;
+const SEARCH_WORDS_MAX: usize = 16;
 const CHECKSUM_LENGTH: usize = 4;
 
 /// Where a page lies in its list.
@@ -103,10 +106,22 @@ impl PageArguments {
     }
 }
 
-/// What a list is searched for; blank text is none.
-pub fn search_text(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
+/// What a list is searched for; blank text is none. Each word costs a look into the index, so
+/// their number is bounded.
+pub fn search_text(text: Option<String>) -> Result<Option<String>> {
+    let text = text
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty());
+    let fits = text.as_ref().is_none_or(|text| {
+        text.chars().count() <= SEARCH_MAX && text.split_whitespace().count() <= SEARCH_WORDS_MAX
+    });
+    if fits {
+        Ok(text)
+    } else {
+        Err(Error::BadUserInput(format!(
+            "search takes at most {SEARCH_WORDS_MAX} words of {SEARCH_MAX} characters in all."
+        )))
+    }
 }
 
 pub fn encode(list: ListId, position: &Position) -> String {

@@ -29,7 +29,11 @@ impl MediaType {
             .flat_map(|value| value.split(','))
             .filter_map(|range| range.trim().parse().ok())
             .collect();
-        if !headers.contains_key(header::ACCEPT) {
+        let says_nothing = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .all(|value| value.as_bytes().trim_ascii().is_empty());
+        if says_nothing {
             return Some(Self::Json);
         }
         let graphql = quality(&ranges, "graphql-response", Some("json"));
@@ -80,7 +84,7 @@ fn weight(range: &Mime) -> u16 {
         thousandths.get(..3).and_then(|digits| digits.parse().ok()),
     ) {
         ("1", _) => 1_000,
-        ("0", Some(thousandths)) => thousandths,
+        ("0" | "", Some(thousandths)) => thousandths,
         _ => 0,
     }
 }
@@ -118,6 +122,11 @@ mod tests {
                 Some(GraphqlResponse),
             ),
             (Some("application/json;q=0, */*"), Some(GraphqlResponse)),
+            (Some(""), Some(Json)),
+            (
+                Some("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"),
+                Some(Json),
+            ),
             (Some("text/html"), None),
             (Some("application/json;q=0"), None),
             (Some("text/event-stream"), None),

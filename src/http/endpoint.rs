@@ -3,6 +3,7 @@
 //! mutations by GET and from plain text, and shows its parser's errors; this one
 //! decides all of that itself.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body_util::LengthLimitError;
 use serde_json::json;
 
 use super::accept::MediaType;
@@ -23,7 +26,7 @@ use super::caller::caller;
 use super::layers::RequestId;
 use super::params::{Malformed, Params};
 use super::{BODY_MAX, Shared};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::graphql::{self, error, limits};
 
 /// For a body to arrive, and again for its operation to run.
@@ -41,30 +44,11 @@ pub(super) async fn post(
     let Some(media_type) = MediaType::negotiate(&headers) else {
         return not_acceptable();
     };
-    let body = match tokio::time::timeout(TIME_LIMIT, to_bytes(body, BODY_MAX)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            return refuse(
-                MediaType::Json,
-                &Malformed {
-                    status: StatusCode::PAYLOAD_TOO_LARGE,
-                    code: "BAD_USER_INPUT",
-                    message: "The body is larger than 256 KiB, or was cut short.",
-                },
-            );
-        }
-        Err(_) => {
-            return refuse(
-                media_type,
-                &Malformed {
-                    status: StatusCode::REQUEST_TIMEOUT,
-                    code: "BAD_USER_INPUT",
-                    message: "The body did not arrive in time.",
-                },
-            );
-        }
+    let params = match read(&headers, body).await {
+        Ok(body) => Params::from_body(&headers, &body),
+        Err(malformed) => Err(malformed),
     };
-    match Params::from_body(&headers, &body) {
+    match params {
         Ok(params) => {
             let request = Incoming {
                 peer,
@@ -75,6 +59,43 @@ pub(super) async fn post(
             answer(&shared, request, media_type, params).await
         }
         Err(malformed) => refuse(media_type, &malformed),
+    }
+}
+
+/// The whole body, if it is within bounds and arrives in time.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Malformed> {
+    let malformed = |status, message| Malformed {
+        status,
+        code: error::BAD_USER_INPUT,
+        message,
+    };
+    let too_large = || {
+        let message = "The body is larger than 256 KiB.";
+        malformed(StatusCode::PAYLOAD_TOO_LARGE, message)
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > BODY_MAX) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(TIME_LIMIT, to_bytes(body, BODY_MAX)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error))
+            if error
+                .source()
+                .is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) =>
+        {
+            Err(too_large())
+        }
+        Ok(Err(_)) => Err(malformed(
+            StatusCode::BAD_REQUEST,
+            "The body was cut short.",
+        )),
+        Err(_) => Err(malformed(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body did not arrive in time.",
+        )),
     }
 }
 
@@ -137,7 +158,7 @@ async fn answer(
 
 /// Waits for an operation no longer than the time limit, and survives its panic. One that is
 /// dropped rolls its transaction back.
-async fn bounded<T>(execution: impl Future<Output = T>) -> Result<T> {
+async fn bounded<T>(execution: impl Future<Output = T>) -> Result<T, Error> {
     let caught = AssertUnwindSafe(execution).catch_unwind();
     match tokio::time::timeout(TIME_LIMIT, caught).await {
         Ok(outcome) => outcome.map_err(|_| Error::internal("a resolver panicked")),
@@ -306,14 +327,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_fault_of_ours_and_nothing_more() {
-        let outcome: Result<()> = bounded(async { panic!("on purpose") }).await;
+        let outcome: Result<(), Error> = bounded(async { panic!("on purpose") }).await;
         assert!(matches!(outcome, Err(Error::Internal(_))));
         assert_eq!(bounded(async { 7 }).await.unwrap(), 7);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_operation_that_takes_too_long_is_given_up() {
-        let outcome: Result<()> = bounded(std::future::pending()).await;
+        let outcome: Result<(), Error> = bounded(std::future::pending()).await;
         assert!(matches!(outcome, Err(Error::Unavailable(_))));
     }
 }

@@ -18,7 +18,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::graphql::{self, Schema};
 use crate::service::Context;
@@ -49,7 +48,6 @@ pub fn router(cx: Context, schema: Schema) -> Router {
                 .post(endpoint::post)
                 .fallback(endpoint::other_method),
         )
-        .layer(RequestBodyLimitLayer::new(BODY_MAX))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready));
     if introspection {

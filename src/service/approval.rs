@@ -56,9 +56,9 @@ async fn decide(
     verdict: impl FnOnce(&mut Approval, &mut User),
 ) -> Result<(User, Approval)> {
     let now = cx.now();
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let user_before = super::user::find(&tx, actor, user_id).await?;
-    policy::user::may_decide(actor, &user_before).map_err(|refusal| refusal.at("userId"))?;
     let approval = store::approval::find_of_user_to_change(&tx, actor, user_before.id).await?;
     let undecided = approval.filter(|approval| {
         approval.decision == ApprovalDecision::Pending && user_before.status == UserStatus::Pending
@@ -71,6 +71,8 @@ async fn decide(
         )
         .into());
     };
+
+    policy::user::may_decide(actor, &user_before).map_err(|refusal| refusal.at("userId"))?;
 
     let (mut user, mut approval) = (user_before.clone(), approval_before.clone());
     verdict(&mut approval, &mut user);

@@ -55,6 +55,7 @@ pub(super) async fn enqueue(
         leased_until: None,
         fence: 0,
         attempts: 0,
+        first_attempt_at: None,
         failures: 0,
         message: None,
         last_answer: None,

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Datelike, SubsecRound, Utc};
 use chrono_tz::Tz;
 use email_address::EmailAddress;
+use unicode_normalization::UnicodeNormalization;
 use unicode_security::skeleton;
 
 use crate::entity::user::Model as User;
@@ -75,6 +76,12 @@ impl Form {
         self.0.push(problem);
     }
 
+    /// Adds a problem in the place of all others of its field.
+    pub fn replace(&mut self, problem: Problem) {
+        self.0.retain(|other| other.field != problem.field);
+        self.0.push(problem);
+    }
+
     /// Refuses the form if anything is wrong with it.
     pub fn check(self) -> Result<()> {
         if self.0.is_empty() {
@@ -101,7 +108,9 @@ impl Form {
         max: usize,
         lines: Lines,
     ) -> Option<String> {
-        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+        let text = text
+            .map(str::trim)
+            .filter(|text| !text.chars().all(is_invisible))?;
         if text.chars().count() > max {
             self.problem(
                 field,
@@ -189,7 +198,7 @@ impl Form {
         let key = text.to_lowercase();
         Username {
             text: text.to_owned(),
-            skeleton: looks(&key),
+            skeleton: looks(text),
             key,
         }
     }
@@ -198,7 +207,7 @@ impl Form {
     pub fn refuse_reserved(&mut self, username: &Username) {
         if RESERVED
             .iter()
-            .any(|reserved| looks(reserved) == username.skeleton)
+            .any(|reserved| looks(reserved) == username.skeleton || *reserved == username.key)
         {
             self.problem(
                 "username",
@@ -227,7 +236,7 @@ impl Form {
             );
         }
         Email {
-            text: text.to_owned(),
+            text: text.nfc().collect(),
             key: key.unwrap_or_default(),
         }
     }
@@ -271,16 +280,21 @@ pub fn email_key(text: &str) -> Option<String> {
     let text = text.trim();
     let (local, domain) = text.rsplit_once('@')?;
     let domain = idna::domain_to_ascii_strict(domain).ok()?;
-    let key = format!("{}@{domain}", local.to_lowercase());
+    // By way of the capitals, where ß and ss are the same; in one Unicode form.
+    let local: String = local.to_uppercase().to_lowercase().nfkc().collect();
+    let key = format!("{local}@{domain}");
     let has_forbidden = text
         .chars()
         .any(|c| is_forbidden(c, Lines::One) || c == ' ' || c == '"');
     (!has_forbidden && domain.contains('.') && EmailAddress::is_valid(&key)).then_some(key)
 }
 
-/// The confusable skeleton, folded once more: it draws a zero as a capital O.
-fn looks(key: &str) -> String {
-    skeleton(key).collect::<String>().to_lowercase()
+/// The confusable skeleton (UTS 39) without regard to case. It is taken of the text as it is
+/// shown, where a capital I looks like an l, and again of the folded text, where an m looks like
+/// rn though an M does not.
+fn looks(text: &str) -> String {
+    let fold = |text: &str| skeleton(text).collect::<String>().to_lowercase();
+    fold(&fold(text))
 }
 
 /// What a log-in form was given, as it is looked up: an address or a username.
@@ -299,6 +313,32 @@ pub fn own_words(user: &User) -> Vec<&str> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// White space, and what Unicode has no glyph for (`Default_Ignorable_Code_Point`): text of nothing
+/// else is blank.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// Control characters, and those that reorder the text around them.
@@ -342,7 +382,8 @@ mod tests {
     fn names_that_look_alike_share_a_skeleton() {
         let skeleton = |text| Form::default().username(text).skeleton;
         assert_eq!(skeleton("paul"), skeleton("PAU1"));
-        assert_eq!(skeleton("tom"), skeleton("torn"));
+        assert_eq!(skeleton("paul"), skeleton("paUI"));
+        assert_eq!(skeleton("tom"), skeleton("Torn"));
         assert_ne!(skeleton("emp1"), skeleton("emp2"));
     }
 
@@ -355,6 +396,15 @@ mod tests {
         assert_eq!(
             email_key("ada@BÜCHER.example"),
             email_key("ada@xn--bcher-kva.example")
+        );
+        assert_eq!(email_key("ａda@example.com"), email_key("ada@example.com"));
+        assert_eq!(
+            email_key("straße@example.com"),
+            email_key("STRASSE@example.com")
+        );
+        assert_eq!(
+            email_key("jose\u{301}@example.com"),
+            email_key("José@example.com")
         );
         assert_ne!(email_key("ada+1@example.com"), email_key("ada@example.com"));
     }
@@ -386,6 +436,7 @@ mod tests {
             ("bell\u{7}", Lines::Many, false),
             ("turn\u{202e}ed", Lines::Many, false),
             ("nul\0", Lines::Many, false),
+            ("\u{200b}\u{feff} ", Lines::Many, false),
         ] {
             let mut form = Form::default();
             form.text("description", text, 100, lines);
@@ -395,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_reserved_name_is_refused_in_any_disguise() {
-        for text in ["admin", "ADMIN", "rnuster", "R00t"] {
+        for text in ["admin", "ADMIN", "adrnin", "Muster", "rnuster", "R00t"] {
             let mut form = Form::default();
             let username = form.username(text);
             form.refuse_reserved(&username);

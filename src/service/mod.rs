@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Viewer};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::credential::{Passwords, Tokens};
@@ -50,23 +50,20 @@ impl Context {
         self.clock.now()
     }
 
-    /// Opens the transaction of a verb. Whether the actor still is who they were when the request
-    /// began is looked up inside of it, so that a right lost meanwhile is not used once more.
-    async fn begin(&self, actor: &Actor) -> Result<Tx> {
+    /// Opens the transaction of a verb. Who the actor is now is looked up inside of it, so that a
+    /// right that was lost since the request began is not used once more.
+    async fn begin(&self, actor: &Actor) -> Result<(Tx, Actor)> {
         let tx = self.db.begin().await?;
-        if let Actor::User(viewer) = actor {
-            let session_id = viewer.session_id.ok_or(Error::Unauthenticated)?;
-            let standing = store::session::find_standing(&tx, session_id)
-                .await?
-                .filter(|standing| standing.is_of(viewer.id, self.now()))
-                .ok_or(Error::Unauthenticated)?;
-            if standing.role != viewer.role {
-                return Err(Error::Unavailable(
-                    "the role of the user changed during the request".into(),
-                ));
-            }
-        }
-        Ok(tx)
+        let Actor::User(viewer) = actor else {
+            return Ok((tx, *actor));
+        };
+        let session_id = viewer.session_id.ok_or(Error::Unauthenticated)?;
+        let standing = store::session::find_standing(&tx, session_id)
+            .await?
+            .filter(|standing| standing.is_of(viewer.id, self.now()))
+            .ok_or(Error::Unauthenticated)?;
+        let role = standing.role;
+        Ok((tx, Actor::User(Viewer { role, ..*viewer })))
     }
 
     fn new_id(&self, now: DateTime<Utc>) -> Uuid {

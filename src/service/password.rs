@@ -95,7 +95,8 @@ pub async fn change(
     }
     let hash = new_hash(cx, new_password, &user).await?;
 
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let current = store::user::find_to_change(&tx, actor, viewer.id)
         .await?
         .ok_or(Error::Unauthenticated)?;

@@ -40,7 +40,8 @@ pub async fn request(
         cause: cx.new_id(now).to_string(),
         params: json!({ "since": since, "until": until }),
     };
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let user = store::user::find_to_change(&tx, actor, viewer.id)
         .await?
         .ok_or(Error::Unauthenticated)?;

@@ -103,7 +103,9 @@ pub async fn log_in(
     store::session::delete_oldest_of(&tx, user.id, SESSIONS_MAX).await?;
     let refresh = cx.tokens.first_refresh();
     insert_token(&tx, &refresh, session.id, now).await?;
-    let access = cx.tokens.issue_access(user.id, session.id)?;
+    let access = cx
+        .tokens
+        .issue_access(user.id, session.id, session.expires_at)?;
     tx.commit().await?;
     tracing::info!(user = %user.id, session = %session.id, ip = client.ip.map(tracing::field::display), "somebody logged in");
     Ok((Tokens { access, refresh }, user))
@@ -169,7 +171,9 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
     }
     let expires_at = expiry(cx, session.created_at, now);
     store::session::extend(&tx, session.id, now, expires_at).await?;
-    let access = cx.tokens.issue_access(session.user_id, session.id)?;
+    let access = cx
+        .tokens
+        .issue_access(session.user_id, session.id, expires_at)?;
     tx.commit().await?;
     Ok(Tokens {
         access,
@@ -180,7 +184,7 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
 /// Ends the actor's session, or all of theirs.
 pub async fn log_out(cx: &Context, actor: &Actor, everywhere: bool) -> Result<()> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
-    let tx = cx.begin(actor).await?;
+    let (tx, _) = cx.begin(actor).await?;
     if everywhere {
         store::session::delete_all_of(&tx, viewer.id, None).await?;
     } else if let Some(session_id) = viewer.session_id {
@@ -200,7 +204,7 @@ pub async fn revoke(
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let not_found = || Problem::not_found("sessionId", "session");
     let session_id = session_id.ok_or_else(not_found)?;
-    let tx = cx.begin(actor).await?;
+    let (tx, _) = cx.begin(actor).await?;
     if !store::session::delete(&tx, viewer.id, session_id, cx.now()).await? {
         return Err(not_found().into());
     }

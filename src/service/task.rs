@@ -34,7 +34,8 @@ pub async fn create(cx: &Context, actor: &Actor, input: CreateTask) -> Result<Ta
     let deadline = input.deadline.map(|at| form.instant("deadline", at));
 
     let now = cx.now();
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let assignee_id = match input.assignee_id {
         Some(id) => match find_assignee(&tx, actor, id).await {
             Ok(id) => Some(id),
@@ -91,7 +92,8 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateTask) -> Result<Ta
         Patch::Set(at) => Patch::Set(form.instant("deadline", at)),
         other => other,
     };
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let before = find(&tx, actor, input.task_id).await?;
     policy::task::may_update(actor, &before).map_err(|refusal| refusal.at("taskId"))?;
     form.check()?;
@@ -120,7 +122,8 @@ pub async fn set_status(
     status: TaskStatus,
     expected_version: Option<i32>,
 ) -> Result<Task> {
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let before = find(&tx, actor, task_id).await?;
     policy::task::may_set_status(actor, &before).map_err(|refusal| refusal.at("taskId"))?;
     let mut task = before.clone();
@@ -139,7 +142,8 @@ pub async fn assign(
     assignee: Patch<GivenId<UserId>>,
     expected_version: Option<i32>,
 ) -> Result<Task> {
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let before = find(&tx, actor, task_id).await?;
     policy::task::may_assign(actor, &before).map_err(|refusal| refusal.at("taskId"))?;
     let assignee_id = match assignee {
@@ -158,7 +162,8 @@ pub async fn assign(
 }
 
 pub async fn delete(cx: &Context, actor: &Actor, task_id: GivenId<TaskId>) -> Result<TaskId> {
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let task = find(&tx, actor, task_id).await?;
     policy::task::may_delete(actor, &task).map_err(|refusal| refusal.at("taskId"))?;
     store::task::delete(&tx, task.id).await?;

@@ -136,7 +136,8 @@ pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -
     };
     form.check()?;
 
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let before = store::user::find_to_change(&tx, actor, id)
         .await?
         .ok_or(Error::Unauthenticated)?;
@@ -174,7 +175,8 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
     let active = form.required_patch("active", &input.active).copied();
 
     let now = cx.now();
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let before = find(&tx, actor, input.user_id).await?;
     policy::user::may_update(actor, &before).map_err(|refusal| refusal.at("userId"))?;
     for (field, is_absent) in [
@@ -182,13 +184,14 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
         ("email", input.email.is_absent()),
     ] {
         if !is_absent && let Err(refusal) = policy::user::may_update_log_in(actor) {
-            form.add(refusal.at(field));
+            // What is wrong with it otherwise is not for this actor to mend.
+            form.replace(refusal.at(field));
         }
     }
     if active.is_some()
         && let Err(refusal) = policy::user::may_set_active(actor, &before)
     {
-        form.add(refusal.at("active"));
+        form.replace(refusal.at("active"));
     }
     form.check()?;
 
@@ -225,7 +228,8 @@ pub async fn set_role(
     role: Role,
 ) -> Result<User> {
     let now = cx.now();
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let before = find(&tx, actor, user_id).await?;
     policy::user::may_set_role(actor, &before).map_err(|refusal| refusal.at("userId"))?;
     if before.role == Role::Admin
@@ -249,10 +253,23 @@ pub async fn set_role(
 
 /// Deletes somebody. Their tasks stay, unassigned; their sessions and waiting mails go.
 pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<UserId> {
-    let tx = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin(actor).await?;
+    let actor = &actor;
     let user = find(&tx, actor, user_id).await?;
     policy::user::may_delete(actor, &user).map_err(|refusal| refusal.at("userId"))?;
-    store::task::unassign_all_of(&tx, user.id, cx.now()).await?;
+    let now = cx.now();
+    let waiting = store::approval::find_of_user_to_change(&tx, actor, user.id)
+        .await?
+        .filter(|approval| approval.decision == ApprovalDecision::Pending);
+    if let Some(before) = waiting {
+        // Nobody could ever decide it once the user is gone.
+        let mut approval = before.clone();
+        approval.decision = ApprovalDecision::Rejected;
+        approval.decided_by = actor.user_id();
+        approval.decided_at = Some(now);
+        store::approval::update(&tx, &before, &approval).await?;
+    }
+    store::task::unassign_all_of(&tx, user.id, now).await?;
     store::user::delete(&tx, user.id).await?;
     tx.commit().await?;
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was deleted");

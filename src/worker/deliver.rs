@@ -2,18 +2,23 @@
 //! the house, and finished only by the claim that still holds it: two workers
 //! cannot both send, and a late one cannot undo what another did.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Worker;
 use super::content::content;
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::{DeliveryId, DeliveryState, MailKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::mail::{SendError, compose};
 use crate::store;
 
-/// Longer than the longest send, so that nobody takes over a mail that is still on its way.
-const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// What a worker holds is taken over this long after it was last heard of.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// How often a worker that is still sending says so.
+const RENEWAL: Duration = Duration::from_secs(10);
 /// Claims that never came back with an answer, after which a mail is taken to kill its workers.
 const CRASHES_MAX: i32 = 10;
 const BACK_OFF_FIRST: TimeDelta = TimeDelta::seconds(30);
@@ -27,21 +32,19 @@ pub(super) async fn deliver(worker: &Worker, id: DeliveryId) -> Result<()> {
     };
     match message(worker, &claimed).await {
         Ok(Some(message)) => {
-            let sent = worker
-                .mailer
-                .send(
-                    claimed.id,
-                    claimed.kind,
-                    claimed.created_at,
-                    worker.letterhead.from.email.as_ref(),
-                    &claimed.address,
-                    &message,
-                )
-                .await;
+            // Boxed, since talking SMTP keeps large buffers.
+            let sending = Box::pin(worker.mailer.send(
+                claimed.id,
+                claimed.kind,
+                claimed.created_at,
+                worker.letterhead.from.email.as_ref(),
+                &claimed.address,
+                &message,
+            ));
+            let sent = while_holding(worker, &claimed, sending).await;
             finish(worker, &claimed, sent).await
         }
         Ok(None) => suppress(worker, &claimed).await,
-        Err(error @ Error::Unavailable(_)) => Err(error),
         // A mail that cannot be composed now may be after the fault is mended.
         Err(error) => {
             tracing::error!(delivery = %claimed.id, kind = ?claimed.kind, %error, "a mail could not be composed");
@@ -77,11 +80,38 @@ async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Delivery>> {
     }
     claimed.state = DeliveryState::Sending;
     claimed.leased_until = Some(now + LEASE);
+    claimed.first_attempt_at = before.first_attempt_at.or(Some(now));
     claimed.fence += 1;
     claimed.attempts += 1;
     let held = store::delivery::update_if_held(&tx, &before, &claimed).await?;
     tx.commit().await?;
     Ok(held.then_some(claimed))
+}
+
+/// Renews the lease for as long as the work takes. A renewal that fails is tried again; should the
+/// lease run out, whoever takes over has a greater fencing number.
+async fn while_holding<T>(worker: &Worker, claimed: &Delivery, work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        outcome = work => outcome,
+        never = keep_renewing(worker, claimed) => match never {},
+    }
+}
+
+async fn keep_renewing(worker: &Worker, claimed: &Delivery) -> Infallible {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        if let Err(error) = renew(worker, claimed).await {
+            tracing::warn!(delivery = %claimed.id, %error, "a lease could not be renewed");
+        }
+    }
+}
+
+async fn renew(worker: &Worker, claimed: &Delivery) -> Result<()> {
+    let mut renewed = claimed.clone();
+    renewed.leased_until = Some(worker.cx.now() + LEASE);
+    let tx = worker.cx.db.begin().await?;
+    store::delivery::update_if_held(&tx, claimed, &renewed).await?;
+    tx.commit().await
 }
 
 /// The message, as it was composed first. None when there is nothing to say any more.
@@ -129,10 +159,11 @@ async fn finish(
         Err(failure) => {
             row.failures += 1;
             let next = now + back_off(worker, row.failures);
+            let tried_for = now - row.first_attempt_at.unwrap_or(now);
             // Nobody misses anything by a report that may have come; a reset or a decision that
             // comes twice does less harm than one that never comes.
             let leave_it = failure.unknown && row.kind == MailKind::TaskReport;
-            if failure.permanent || leave_it || next - row.created_at > PATIENCE {
+            if failure.permanent || leave_it || tried_for >= PATIENCE {
                 row.state = DeliveryState::Failed;
                 row.finished_at = Some(now);
                 tracing::error!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, "a mail was given up");

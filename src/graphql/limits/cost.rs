@@ -11,7 +11,7 @@ use async_graphql::{ServerError, Variables};
 use async_graphql_value::{ConstValue, Name, Value};
 
 use super::{
-    INTROSPECTION_LISTS_MAX, LIST_MAX, NESTING_MAX, TOO_COMPLEX, check_value, refusal, within,
+    INTROSPECTION_LISTS_MAX, NESTING_MAX, TOO_COMPLEX, check_length, check_value, refusal, within,
 };
 
 /// The fields that are lists with pages, and how many rows they have when none are asked for.
@@ -72,9 +72,18 @@ pub(super) fn measure(
     operation: &OperationDefinition,
     variables: &Variables,
 ) -> Result<Cost, ServerError> {
+    let mut variables = variables.clone();
+    for definition in &operation.variable_definitions {
+        let definition = &definition.node;
+        if let Some(default) = &definition.default_value {
+            variables
+                .entry(definition.name.node.clone())
+                .or_insert_with(|| default.node.clone());
+        }
+    }
     let mut walk = Walk {
         document,
-        variables,
+        variables: &variables,
         fragments: HashMap::new(),
         recursion: 0,
         steps: 0,
@@ -222,7 +231,7 @@ enum Argument<'a> {
 fn check_argument(value: &Value) -> Result<(), ServerError> {
     match value {
         Value::List(items) => {
-            within("items in one list", items.len(), LIST_MAX)?;
+            check_length(items.len())?;
             items.iter().try_for_each(check_argument)
         }
         Value::Object(fields) => fields.values().try_for_each(check_argument),
@@ -296,10 +305,10 @@ mod tests {
 
     #[test]
     fn fragments_that_double_are_looked_at_once_each() {
+        let doubling =
+            (0..40).map(|i| format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1));
         let mut query = "{ ...F0 }".to_owned();
-        for i in 0..40 {
-            query += &format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1);
-        }
+        query.extend(doubling);
         query += " fragment F40 on Query { a: viewer { id } }";
         let (cost, steps) = cost(&query, json!({}));
         assert_eq!(cost.aliases, 1 << 40);

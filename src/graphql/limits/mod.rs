@@ -10,9 +10,9 @@ mod variables;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
 use async_graphql::{ServerError, Variables};
-use async_graphql_value::ConstValue;
+use async_graphql_value::{ConstValue, Number};
 
-use super::error::{PARSE_FAILED, TOO_COMPLEX, refusal};
+use super::error::{BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, refusal};
 use crate::entity::Role;
 
 /// In bytes.
@@ -64,6 +64,14 @@ pub fn check(
     for value in variables.values() {
         check_value(value, VARIABLE_NESTING_MAX)?;
     }
+    // Every operation's, since whatever is in the document is looked at by the validation.
+    for (_, operation) in document.operations.iter() {
+        for definition in &operation.node.variable_definitions {
+            if let Some(value) = &definition.node.default_value {
+                check_value(&value.node, VARIABLE_NESTING_MAX)?;
+            }
+        }
+    }
     if let Some(operation) = selected(&document, operation_name) {
         variables::check(operation, variables)?;
         let cost = cost::measure(&document, operation, variables)?;
@@ -110,6 +118,35 @@ fn selected<'a>(
     }
 }
 
+/// The schema has no wider type than Int. The library tells a wider number only while executing,
+/// when siblings may have been carried out.
+fn check_number(number: &Number) -> Result<(), ServerError> {
+    let is_wider = number.is_i64() || number.is_u64();
+    let fits = number
+        .as_i64()
+        .is_some_and(|number| i32::try_from(number).is_ok());
+    if is_wider && !fits {
+        return Err(refusal(
+            BAD_USER_INPUT,
+            format!("The number {number} is out of the range of Int."),
+            None,
+        ));
+    }
+    Ok(())
+}
+
+/// A list is too long for its field, rather than for the server.
+fn check_length(length: usize) -> Result<(), ServerError> {
+    if length <= LIST_MAX {
+        return Ok(());
+    }
+    Err(refusal(
+        BAD_USER_INPUT,
+        format!("A list has {length} items, and {LIST_MAX} is the limit."),
+        None,
+    ))
+}
+
 fn within(what: &str, count: usize, max: usize) -> Result<(), ServerError> {
     if count <= max {
         return Ok(());
@@ -131,7 +168,7 @@ fn check_value(value: &ConstValue, nesting_left: usize) -> Result<(), ServerErro
     };
     match value {
         ConstValue::List(items) => {
-            within("items in one list", items.len(), LIST_MAX)?;
+            check_length(items.len())?;
             items.iter().try_for_each(|item| check_value(item, left))
         }
         ConstValue::Object(fields) => {
@@ -140,6 +177,7 @@ fn check_value(value: &ConstValue, nesting_left: usize) -> Result<(), ServerErro
                 .values()
                 .try_for_each(|field| check_value(field, left))
         }
+        ConstValue::Number(number) => check_number(number),
         _ => Ok(()),
     }
 }
@@ -181,7 +219,6 @@ mod tests {
             |n| format!("{{ a {} }}", "@skip(if: false) ".repeat(n)),
             DIRECTIVES_MAX,
         );
-        assert_limit(|n| format!("{{ a(b: [{}]) }}", "1 ".repeat(n)), LIST_MAX);
         assert_limit(
             |n| {
                 let fragments = (0..n).map(|i| format!(" fragment F{i} on Query {{ a }}"));
@@ -211,10 +248,12 @@ mod tests {
     fn variables_are_bounded_in_length_and_nesting() {
         let list = |length: usize| json!({ "v": vec![1; length] });
         assert_eq!(refused("{ a }", list(LIST_MAX), None), None);
-        assert_eq!(
-            refused("{ a }", list(LIST_MAX + 1), None).as_deref(),
-            Some(TOO_COMPLEX)
-        );
+        let longer = refused("{ a }", list(LIST_MAX + 1), None);
+        assert_eq!(longer.as_deref(), Some(BAD_USER_INPUT));
+        let literal = |length: usize| format!("{{ a(b: [{}]) }}", "1 ".repeat(length));
+        assert_eq!(refused(&literal(LIST_MAX), json!({}), None), None);
+        let longer = refused(&literal(LIST_MAX + 1), json!({}), None);
+        assert_eq!(longer.as_deref(), Some(BAD_USER_INPUT));
         let nested = |depth: usize| {
             let value = (1..depth).fold(json!(1), |value, _| json!([value]));
             json!({ "v": value })
@@ -237,6 +276,46 @@ mod tests {
             let refused = refused(query, variables.clone(), None);
             assert_eq!(refused.is_some(), is_refused, "{variables}");
         }
+    }
+
+    #[test]
+    fn numbers_beyond_int_are_refused_before_anything_is_executed() {
+        for (number, fits) in [
+            ("2147483647", true),
+            ("2147483648", false),
+            ("-2147483648", true),
+            ("-2147483649", false),
+            ("18446744073709551615", false),
+            ("1.5", true),
+        ] {
+            for query in [
+                format!("{{ a(b: {number}) }}"),
+                format!("{{ a(b: {{ c: [{number}] }}) }}"),
+                format!("query($n: Int = {number}) {{ a(b: $n) }}"),
+            ] {
+                assert_eq!(refused(&query, json!({}), None).is_none(), fits, "{query}");
+            }
+            let number: serde_json::Value = serde_json::from_str(number).unwrap();
+            let variables = json!({ "n": number });
+            let refused = refused("query($n: Int) { a(b: $n) }", variables, None);
+            assert_eq!(refused.is_none(), fits, "{number}");
+        }
+    }
+
+    #[test]
+    fn defaults_of_variables_are_counted_like_what_is_given() {
+        let long = "\"x\" ".repeat(LIST_MAX + 1);
+        let query = format!("query($i: [ID!]! = [{long}]) {{ nodes(ids: $i) {{ id }} }}");
+        assert_eq!(
+            refused(&query, json!({}), None).as_deref(),
+            Some(BAD_USER_INPUT)
+        );
+        let query = "query($n: Int = 100) { users(first: $n) { nodes { tasks(first: $n) { nodes { id } } } } }";
+        assert_eq!(
+            refused(query, json!({}), None).as_deref(),
+            Some(TOO_COMPLEX)
+        );
+        assert_eq!(refused(query, json!({ "n": 1 }), None), None);
     }
 
     #[test]
@@ -279,10 +358,10 @@ mod tests {
 
     #[test]
     fn fragments_that_double_are_too_complex() {
+        let doubling =
+            (0..49).map(|i| format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1));
         let mut query = "{ ...F0 }".to_owned();
-        for i in 0..49 {
-            query += &format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1);
-        }
+        query.extend(doubling);
         query += " fragment F49 on Query { viewer { id } }";
         assert_eq!(
             refused(&query, json!({}), Some(Role::Admin)).as_deref(),

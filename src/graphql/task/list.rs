@@ -32,7 +32,7 @@ pub struct TaskFilter {
     /// Tasks with a deadline at this instant or earlier.
     deadline_to: Option<DateTime>,
     /// Full-text match on title and description: every word must begin a word of them, without
-    /// regard to case and accents.
+    /// regard to case and accents. At most 16 words of 200 characters in all.
     search: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl TaskList {
         filter: TaskFilter,
         order: Option<TaskOrder>,
         assignee: Option<UserId>,
-    ) -> Self {
+    ) -> Result<Self> {
         let now = request_time(ctx);
         let filter = store::task::TaskFilter {
             status: filter
@@ -87,7 +87,7 @@ impl TaskList {
             overdue: filter.overdue,
             deadline_from: filter.deadline_from.map(|at| at.0),
             deadline_to: filter.deadline_to.map(|at| at.0),
-            search: search_text(filter.search),
+            search: search_text(filter.search)?,
             now,
         };
         let order = store::task::TaskOrder {
@@ -103,12 +103,12 @@ impl TaskList {
             now: chrono::DateTime::UNIX_EPOCH,
             ..filter.clone()
         };
-        Self {
+        Ok(Self {
             id: ListId::new("tasks", &timeless, &order),
             filter: Arc::new(filter),
             order,
             assignee,
-        }
+        })
     }
 
     fn id(&self) -> ListId {
@@ -150,7 +150,7 @@ pub async fn tasks_of(
     order: Option<TaskOrder>,
     page: PageArguments,
 ) -> Result<TaskConnection> {
-    let list = TaskList::new(ctx, filter.unwrap_or_default(), order, Some(assignee));
+    let list = TaskList::new(ctx, filter.unwrap_or_default(), order, Some(assignee))?;
     let wanted = LoaderList {
         filter: store::task::TaskFilter::clone(&list.filter),
         order: list.order,

@@ -60,7 +60,7 @@ impl TaskQuery {
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
     ) -> Result<TaskConnection> {
         let actor = access::require(ctx, access::TASKS)?;
-        let list = TaskList::new(ctx, filter.unwrap_or_default(), order_by, None);
+        let list = TaskList::new(ctx, filter.unwrap_or_default(), order_by, None)?;
         let window = PageArguments {
             first,
             after,

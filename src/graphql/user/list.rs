@@ -20,7 +20,7 @@ pub struct UserFilter {
     /// Users of any of these statuses; an empty list matches nothing.
     status: Option<Vec<UserStatus>>,
     /// Match on username, e-mail and names: every word must begin a word of them, without regard
-    /// to case and accents.
+    /// to case and accents. At most 16 words of 200 characters in all.
     search: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct UserList {
 }
 
 impl UserList {
-    pub fn new(filter: UserFilter, order: Option<UserOrder>) -> Self {
+    pub fn new(filter: UserFilter, order: Option<UserOrder>) -> Result<Self> {
         let filter = store::user::UserFilter {
             role: filter
                 .role
@@ -58,7 +58,7 @@ impl UserList {
             status: filter
                 .status
                 .map(|statuses| statuses.into_iter().map(Into::into).collect()),
-            search: search_text(filter.search),
+            search: search_text(filter.search)?,
         };
         let order = store::user::UserOrder {
             field: order
@@ -68,11 +68,11 @@ impl UserList {
                 }),
             descending: order.is_none_or(|order| order.direction == OrderDirection::Desc),
         };
-        Self {
+        Ok(Self {
             id: ListId::new("users", &filter, &order),
             filter,
             order,
-        }
+        })
     }
 
     fn id(&self) -> ListId {

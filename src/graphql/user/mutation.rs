@@ -121,9 +121,13 @@ impl UserMutation {
                 let id = input.user_id.parse().ok();
                 let role = input.role.into();
                 let answer = service::user::set_role(muster(ctx), &actor, id, role).await;
-                settle(answer, |user| SetUserRolePayload {
-                    user: Some(User::new(actor, user)),
-                    ..Default::default()
+                settle(answer, |user| {
+                    // Whoever changed their own role sees the answer with the new one.
+                    let actor = actor.with_role_of(&user);
+                    SetUserRolePayload {
+                        user: Some(User::new(actor, user)),
+                        ..Default::default()
+                    }
                 })
             }
             .await,

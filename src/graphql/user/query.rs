@@ -72,7 +72,7 @@ impl UserQuery {
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
     ) -> Result<UserConnection> {
         let actor = access::require(ctx, access::USERS)?;
-        let list = UserList::new(filter.unwrap_or_default(), order_by);
+        let list = UserList::new(filter.unwrap_or_default(), order_by)?;
         let window = PageArguments {
             first,
             after,
