@@ -2,6 +2,8 @@
 //! of `extensions.code`. What goes wrong inside is logged here, once, and told to
 //! nobody.
 
+use std::time::Duration;
+
 use async_graphql::{ErrorExtensionValues, ErrorExtensions, Pos, Response, ServerError, Value};
 
 use super::types::Role;
@@ -15,6 +17,7 @@ const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 /// The code of arguments, variables and cursors that make no sense.
 pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
+const WENT_WRONG: &str = "Something went wrong on the server.";
 
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
@@ -29,7 +32,7 @@ impl From<Error> for async_graphql::Error {
             }
             Error::BadUserInput(message) => (BAD_USER_INPUT, message.clone()),
             Error::RateLimited { retry_after } => {
-                let seconds = retry_after.as_secs().max(1);
+                let seconds = seconds(*retry_after);
                 (
                     "RATE_LIMITED",
                     format!("Too many attempts. Try again in {seconds} seconds."),
@@ -45,16 +48,22 @@ impl From<Error> for async_graphql::Error {
             // A refusal belongs into a payload; one that comes here has lost its way.
             Error::Refused(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
-                (INTERNAL, "Something went wrong on the server.".to_owned())
+                (INTERNAL, WENT_WRONG.to_owned())
             }
         };
         async_graphql::Error::new(message).extend_with(|_, extensions| {
             extensions.set("code", code);
             if let Error::RateLimited { retry_after } = &error {
-                extensions.set("retryAfter", retry_after.as_secs().max(1));
+                extensions.set("retryAfter", seconds(*retry_after));
             }
         })
     }
+}
+
+/// Whole seconds, rounded up: who comes back earlier is turned away once more.
+fn seconds(duration: Duration) -> u64 {
+    let rest = u64::from(duration.subsec_nanos() > 0);
+    duration.as_secs().saturating_add(rest).max(1)
 }
 
 /// A refusal of the whole request, before anything is executed.
@@ -86,14 +95,16 @@ pub fn code(error: &ServerError) -> Option<&str> {
 /// Gives the errors of the library their codes, and faults of ours the id to find them by.
 pub fn finish(response: &mut Response, request_id: &str) {
     for error in &mut response.errors {
-        // What the library found before it executed anything has no path; what it found in an
-        // argument while executing has.
-        let default = if error.path.is_empty() {
-            VALIDATION_FAILED
-        } else {
-            BAD_USER_INPUT
+        let code = match code(error) {
+            Some(code) => code.to_owned(),
+            // Found before anything was executed, and told in terms of the schema.
+            None if error.path.is_empty() => VALIDATION_FAILED.to_owned(),
+            None => {
+                let (code, message) = told_while_executing(&error.message);
+                error.message = message;
+                code.to_owned()
+            }
         };
-        let code = code(error).unwrap_or(default).to_owned();
         let extensions = error
             .extensions
             .get_or_insert_with(ErrorExtensionValues::default);
@@ -104,9 +115,41 @@ pub fn finish(response: &mut Response, request_id: &str) {
     }
 }
 
+/// What async-graphql says while executing, for the caller. Its complaints about an argument come
+/// with the types it was on the way through and with the value, which may be a secret; what else
+/// it says is about the server, and names types of ours.
+fn told_while_executing(message: &str) -> (&'static str, String) {
+    if let Some(rest) = message.strip_prefix("Failed to parse \"")
+        && let Some((_, reason)) = rest.split_once("\": ")
+    {
+        let way = " (occurred while parsing \"";
+        let reason = reason.split_once(way).map_or(reason, |(reason, _)| reason);
+        return (BAD_USER_INPUT, reason.to_owned());
+    }
+    if let Some(rest) = message.strip_prefix("Expected input type \"")
+        && let Some((wanted, _)) = rest.split_once("\", found ")
+    {
+        return (
+            BAD_USER_INPUT,
+            format!("This needs a value of the type {wanted}."),
+        );
+    }
+    if let Some(rest) = message.strip_prefix("Variable ")
+        && let Some(name) = rest.strip_suffix(" is not defined.")
+    {
+        return (BAD_USER_INPUT, format!("The variable ${name} is missing."));
+    }
+    tracing::error!(error = message, "a request failed in async-graphql");
+    (INTERNAL, WENT_WRONG.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use async_graphql::{
+        Context, EmptyMutation, EmptySubscription, Enum, InputObject, Object, Request, Schema,
+        Variables,
+    };
+    use serde_json::json;
 
     use super::*;
     use crate::entity;
@@ -142,21 +185,130 @@ mod tests {
             retry_after: Duration::from_secs(7),
         });
         assert_eq!(limited["extensions"]["retryAfter"], 7);
+        let limited = told(Error::RateLimited {
+            retry_after: Duration::from_millis(7_001),
+        });
+        assert_eq!(limited["extensions"]["retryAfter"], 8);
         assert_eq!(
             told(Error::Unauthenticated)["extensions"]["code"],
             "UNAUTHENTICATED"
         );
     }
 
-    #[test]
-    fn errors_of_the_library_get_a_code_by_where_they_arose() {
-        let mut response = Response::from_errors(vec![ServerError::new("Unknown field", None), {
-            let mut error = ServerError::new("Invalid value", None);
-            error.path = vec![async_graphql::PathSegment::Field("tasks".into())];
-            error
-        }]);
+    #[derive(Enum, Clone, Copy, PartialEq, Eq)]
+    enum Colour {
+        Red,
+    }
+
+    #[derive(InputObject)]
+    struct Paint {
+        colour: Option<Colour>,
+        at: Option<crate::graphql::types::DateTime>,
+        layers: i32,
+    }
+
+    struct Query;
+
+    #[Object]
+    #[allow(clippy::unused_async, reason = "resolvers are")]
+    impl Query {
+        async fn number(&self, n: i32) -> i32 {
+            n
+        }
+
+        async fn paint(&self, input: Paint) -> i32 {
+            let seen = input.colour.is_some() || input.at.is_some();
+            input.layers + i32::from(seen)
+        }
+
+        async fn all(&self, input: Vec<Paint>) -> bool {
+            input.is_empty()
+        }
+
+        async fn forgotten(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
+            ctx.data::<Secret>().map(|secret| secret.0)
+        }
+    }
+
+    struct Secret(i32);
+
+    async fn answer(query: &str, variables: serde_json::Value) -> (String, String) {
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let request = Request::new(query).variables(Variables::from_json(variables));
+        let mut response = schema.execute(request).await;
         finish(&mut response, "request-1");
-        assert_eq!(code(&response.errors[0]), Some(VALIDATION_FAILED));
-        assert_eq!(code(&response.errors[1]), Some(BAD_USER_INPUT));
+        let error = &response.errors[0];
+        (code(error).unwrap().to_owned(), error.message.clone())
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_before_executing_is_a_failed_validation() {
+        for (query, variables, message) in [
+            (
+                "{ numbers }",
+                json!({}),
+                "Unknown field \"numbers\" on type \"Query\". Did you mean \"number\"?",
+            ),
+            (
+                "query($n: Int!) { number(n: $n) }",
+                json!({"n": "x"}),
+                "Invalid value for argument \"n\", expected type \"Int\"",
+            ),
+            (
+                "query($c: Colour) { paint(input: { colour: $c, layers: 1 }) }",
+                json!({"c": "BLUE"}),
+                "Invalid value for argument \"input.colour\", enumeration type \"Colour\" does not contain the value \"BLUE\"",
+            ),
+            (
+                "{ paint(input: { layers: 1, at: \"soon\" }) }",
+                json!({}),
+                "Invalid value for argument \"input.at\", expected type \"DateTime\"",
+            ),
+            (
+                "query A { number(n: 1) } query B { number(n: 1) }",
+                json!({}),
+                "Operation name required in request.",
+            ),
+        ] {
+            let (code, told) = answer(query, variables).await;
+            assert_eq!((code.as_str(), told.as_str()), (VALIDATION_FAILED, message));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_value_is_told_without_the_value_and_the_way_to_it() {
+        let range = "Only integers from -2147483648 to 2147483647 are accepted.";
+        for (query, variables, message) in [
+            ("{ number(n: 99999999999) }", json!({}), range),
+            (
+                "query($n: Int!) { number(n: $n) }",
+                json!({"n": 99_999_999_999_u64}),
+                range,
+            ),
+            (
+                "{ paint(input: { layers: 99999999999 }) }",
+                json!({}),
+                range,
+            ),
+            (
+                "{ paint(input: \"hunter2\") }",
+                json!({}),
+                "This needs a value of the type Paint.",
+            ),
+            (
+                "query($n: Int!) { number(n: $n) }",
+                json!({}),
+                "The variable $n is missing.",
+            ),
+        ] {
+            let (code, told) = answer(query, variables).await;
+            assert_eq!((code.as_str(), told.as_str()), (BAD_USER_INPUT, message));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_library_says_of_our_own_types_is_not_told() {
+        let (code, told) = answer("{ forgotten }", json!({})).await;
+        assert_eq!((code.as_str(), told.as_str()), (INTERNAL, WENT_WRONG));
     }
 }

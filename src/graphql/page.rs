@@ -106,9 +106,12 @@ impl PageArguments {
     }
 }
 
-/// What a list is searched for; blank text is none. Each word costs a look into the index, so
+/// What a list is searched for, if for anything.
+pub type SearchText = Option<String>;
+
+/// Tidies what a list is searched for; blank text is none. Each word costs a look into the index, so
 /// their number is bounded.
-pub fn search_text(text: Option<String>) -> Result<Option<String>> {
+pub fn search_text(text: Option<String>) -> Result<SearchText> {
     let text = text
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty());

@@ -47,6 +47,10 @@ pub(super) struct Cost {
     pub credentials: usize,
     /// Lists of the introspection inside one another.
     listings: usize,
+    /// Selections of all levels, those of a fragment as often as it is spread.
+    pub selections: usize,
+    /// Those of them that ask for the schema.
+    pub introspected: usize,
 }
 
 impl Cost {
@@ -64,6 +68,8 @@ impl Cost {
         self.directives = self.directives.saturating_add(other.directives);
         self.credentials = self.credentials.saturating_add(other.credentials);
         self.listings = self.listings.max(other.listings);
+        self.selections = self.selections.saturating_add(other.selections);
+        self.introspected = self.introspected.saturating_add(other.introspected);
     }
 }
 
@@ -81,16 +87,22 @@ pub(super) fn measure(
                 .or_insert_with(|| default.node.clone());
         }
     }
-    let mut walk = Walk {
-        document,
-        variables: &variables,
-        fragments: HashMap::new(),
-        recursion: 0,
-        steps: 0,
-    };
+    let mut walk = Walk::new(document, &variables);
     let mut cost = walk.set(&operation.selection_set.node)?;
     cost.directives = cost.directives.saturating_add(operation.directives.len());
     Ok(cost)
+}
+
+/// The selections of all fragments, each on its own: the validation looks at them even when no
+/// operation spreads them.
+pub(super) fn measure_fragments(
+    document: &ExecutableDocument,
+    variables: &Variables,
+) -> Result<usize, ServerError> {
+    let mut walk = Walk::new(document, variables);
+    document.fragments.keys().try_fold(0_usize, |sum, name| {
+        Ok(sum.saturating_add(walk.fragment(name)?.selections))
+    })
 }
 
 struct Walk<'a> {
@@ -105,6 +117,16 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(document: &'a ExecutableDocument, variables: &'a Variables) -> Self {
+        Self {
+            document,
+            variables,
+            fragments: HashMap::new(),
+            recursion: 0,
+            steps: 0,
+        }
+    }
+
     fn set(&mut self, set: &'a SelectionSet) -> Result<Cost, ServerError> {
         self.recursion += 1;
         if self.recursion > RECURSION_MAX {
@@ -132,6 +154,7 @@ impl<'a> Walk<'a> {
             };
             cost.merge(&found);
             cost.directives = cost.directives.saturating_add(directives.len());
+            cost.selections = cost.selections.saturating_add(1);
         }
         self.recursion -= 1;
         Ok(cost)
@@ -156,7 +179,8 @@ impl<'a> Walk<'a> {
         }
         let below = self.set(&field.selection_set.node)?;
         let name = field.name.node.as_str();
-        let is_introspection = name.starts_with("__");
+        // Not `__typename`: that one is in the answer for each row, as any field is.
+        let is_introspection = matches!(name, "__schema" | "__type");
         if is_introspection {
             let what = "lists of the introspection inside one another";
             within(what, below.listings, INTROSPECTION_LISTS_MAX)?;
@@ -168,6 +192,12 @@ impl<'a> Walk<'a> {
             directives: below.directives,
             credentials: CREDENTIALS.contains(&name).into(),
             listings: below.listings + usize::from(INTROSPECTION_LISTS.contains(&name)),
+            selections: below.selections,
+            introspected: if is_introspection {
+                below.selections
+            } else {
+                below.introspected
+            },
             ..Cost::default()
         };
         if is_introspection {
@@ -253,13 +283,7 @@ mod tests {
         let document = parse_query(query).unwrap();
         let variables = Variables::from_json(variables);
         let (_, operation) = document.operations.iter().next().unwrap();
-        let mut walk = Walk {
-            document: &document,
-            variables: &variables,
-            fragments: HashMap::new(),
-            recursion: 0,
-            steps: 0,
-        };
+        let mut walk = Walk::new(&document, &variables);
         let cost = walk.set(&operation.node.selection_set.node).unwrap();
         (cost, walk.steps)
     }
@@ -298,6 +322,7 @@ mod tests {
                 1 + 3,
             ),
             ("{ __schema { types { name } } }", json!({}), 0),
+            ("{ tasks { nodes { __typename } } }", json!({}), 1 + 20 * 2),
         ] {
             assert_eq!(cost(query, variables).0.complexity(), expected, "{query}");
         }

@@ -34,6 +34,14 @@ const LIST_MAX: usize = 100;
 const VARIABLE_NESTING_MAX: usize = 16;
 /// Lists of fields or types inside one another under `__schema` and `__type`, as in graphql-js.
 const INTROSPECTION_LISTS_MAX: usize = 2;
+/// Selections of the whole document, those of a fragment as often as it is spread, and once more
+/// on its own: as many as there may be tokens, so that fragments reach no further than text does.
+/// Before it executes, async-graphql visits each of them, and of every operation, not of the
+/// selected one alone.
+const SELECTIONS_MAX: usize = 10_000;
+/// Selections under `__schema` and `__type`. They cost nothing else, and repeating them repeats
+/// the work.
+const INTROSPECTION_MAX: usize = 300;
 /// Mutations that check or set a password, in one operation: many would be many guesses.
 const CREDENTIALS_MAX: usize = 1;
 
@@ -72,6 +80,7 @@ pub fn check(
             }
         }
     }
+    check_selections(&document, variables)?;
     if let Some(operation) = selected(&document, operation_name) {
         variables::check(operation, variables)?;
         let cost = cost::measure(&document, operation, variables)?;
@@ -83,6 +92,11 @@ pub fn check(
             "mutations with a password or token",
             cost.credentials,
             CREDENTIALS_MAX,
+        )?;
+        within(
+            "selections of the schema",
+            cost.introspected,
+            INTROSPECTION_MAX,
         )?;
         let max = complexity_max(role);
         let complexity = cost.complexity();
@@ -98,6 +112,23 @@ pub fn check(
     }
     variables::leave_out_absent(&mut document, operation_name, variables);
     Ok(document)
+}
+
+/// Bounds what the library's own checks look at: they follow every fragment as often as it is
+/// spread, so a few that double would keep them busy for ever.
+fn check_selections(
+    document: &ExecutableDocument,
+    variables: &Variables,
+) -> Result<(), ServerError> {
+    let what = "selections with its fragments spread out";
+    let mut selections = cost::measure_fragments(document, variables)?;
+    within(what, selections, SELECTIONS_MAX)?;
+    for (_, operation) in document.operations.iter() {
+        let cost = cost::measure(document, &operation.node, variables)?;
+        selections = selections.saturating_add(cost.selections);
+        within(what, selections, SELECTIONS_MAX)?;
+    }
+    Ok(())
 }
 
 fn selected<'a>(
@@ -225,6 +256,22 @@ mod tests {
                 format!("{{ a }}{}", fragments.collect::<String>())
             },
             FRAGMENTS_MAX,
+        );
+        assert_limit(
+            |n| format!("{{ __schema {{ {} }} }}", "description ".repeat(n)),
+            INTROSPECTION_MAX,
+        );
+        // 99 in the fragment, 100 for each time that it is spread, and the field around them.
+        assert_limit(
+            |n| {
+                format!(
+                    "{{ v {{ {}{} }} }} fragment F on Query {{ {} }}",
+                    "...F ".repeat((n - 100) / 100),
+                    "a ".repeat((n - 100) % 100),
+                    "a ".repeat(99),
+                )
+            },
+            SELECTIONS_MAX,
         );
         assert_limit(
             |n| {
@@ -356,16 +403,46 @@ mod tests {
         assert_eq!(error.locations.len(), 1);
     }
 
+    /// Fragments that spread the next one twice each; written out, 2^49 times the selection.
+    fn doubling(on: &str, selection: &str) -> String {
+        (0..49)
+            .map(|i| format!(" fragment F{i} on {on} {{ ...F{} ...F{} }}", i + 1, i + 1))
+            .chain([format!(" fragment F49 on {on} {{ {selection} }}")])
+            .collect()
+    }
+
     #[test]
-    fn fragments_that_double_are_too_complex() {
-        let doubling =
-            (0..49).map(|i| format!(" fragment F{i} on Query {{ ...F{} ...F{} }}", i + 1, i + 1));
-        let mut query = "{ ...F0 }".to_owned();
-        query.extend(doubling);
-        query += " fragment F49 on Query { viewer { id } }";
-        assert_eq!(
-            refused(&query, json!({}), Some(Role::Admin)).as_deref(),
-            Some(TOO_COMPLEX)
+    fn fragments_that_double_are_too_complex_whatever_they_ask_for() {
+        for query in [
+            format!("{{ ...F0 }}{}", doubling("Query", "viewer { id }")),
+            format!("{{ viewer {{ ...F0 }} }}{}", doubling("User", "__typename")),
+            format!(
+                "{{ __schema {{ ...F0 }} }}{}",
+                doubling("__Schema", "description")
+            ),
+            format!("{{ a }}{}", doubling("Query", "a")),
+        ] {
+            let refused = refused(&query, json!({}), Some(Role::Admin));
+            assert_eq!(refused.as_deref(), Some(TOO_COMPLEX), "{query}");
+        }
+    }
+
+    #[test]
+    fn operations_that_would_not_run_are_bounded_too() {
+        let query = format!(
+            "query A {{ a }} query B {{ v {{ ...F0 }} }}{}",
+            doubling("Query", "a")
         );
+        for name in [Some("A"), Some("C"), None] {
+            let error = check(&query, name, &Variables::default(), None).unwrap_err();
+            assert_eq!(code(&error), Some(TOO_COMPLEX), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn thousands_of_overlapping_fields_are_too_complex() {
+        let query = format!("{{ v {{ {} }} }}", "a ".repeat(TOKENS_MAX - 5));
+        let refused = refused(&query, json!({}), None);
+        assert_eq!(refused.as_deref(), Some(TOO_COMPLEX));
     }
 }
