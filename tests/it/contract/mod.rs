@@ -1,0 +1,12 @@
+//! What others build on: the schema, its rights, its cost, and the house's own
+//! order.
+
+mod access;
+mod architecture;
+mod limits;
+mod nulls;
+mod operations;
+mod rooms;
+mod schema;
+pub mod sdl;
+mod transport;

@@ -1,0 +1,12 @@
+//! What must not happen, whoever tries.
+
+mod at_once;
+mod enumeration;
+mod ids;
+mod mass_assignment;
+mod names;
+mod races;
+mod refresh;
+mod secrets;
+mod tokens;
+mod visibility;

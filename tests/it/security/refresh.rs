@@ -1,0 +1,114 @@
+//! Refresh tokens: good once, and a trap for whoever stole one.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Person, REFRESH_SESSION, TestApp};
+
+/// The same person with the tokens that they have now.
+fn thief_of(person: &Person) -> Person {
+    let thief = person.on_another_device();
+    thief.keeps(person.tokens());
+    thief
+}
+
+#[tokio::test]
+async fn each_refresh_brings_a_new_token() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let mut seen = vec![eve.tokens().refresh.unwrap()];
+    for _ in 0..5 {
+        app.clock.advance(TimeDelta::minutes(10));
+        eve.refreshes().await.succeeds();
+        seen.push(eve.tokens().refresh.unwrap());
+    }
+    assert!(eve.is_signed_in().await);
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), count);
+}
+
+#[tokio::test]
+async fn an_answer_that_got_lost_is_given_again_within_ten_seconds() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let lost = thief_of(&eve);
+    eve.refreshes().await.succeeds();
+    app.clock.advance(TimeDelta::seconds(10));
+    lost.refreshes().await.succeeds();
+    assert_eq!(lost.tokens().refresh, eve.tokens().refresh);
+    assert!(lost.is_signed_in().await);
+    // And the successor works.
+    eve.refreshes().await.succeeds();
+}
+
+#[tokio::test]
+async fn a_token_that_is_used_again_later_ends_the_session() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let phone = eve.on_another_device();
+    phone.logs_in().await.succeeds();
+    let thief = thief_of(&eve);
+    eve.refreshes().await.succeeds();
+    app.clock
+        .advance(TimeDelta::seconds(10) + TimeDelta::milliseconds(1));
+    thief.refreshes().await.refused_with("INVALID_TOKEN");
+    // Access tokens included, and the newest refresh token too.
+    assert!(!eve.is_signed_in().await);
+    eve.refreshes().await.refused_with("INVALID_TOKEN");
+    // The other session has nothing to do with it.
+    assert!(phone.is_signed_in().await);
+    phone.refreshes().await.succeeds();
+}
+
+#[tokio::test]
+async fn a_token_whose_successor_was_used_ends_the_session_at_once() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let grandparent = thief_of(&eve);
+    eve.refreshes().await.succeeds();
+    eve.refreshes().await.succeeds();
+    grandparent.refreshes().await.refused_with("INVALID_TOKEN");
+    assert!(!eve.is_signed_in().await);
+    eve.refreshes().await.refused_with("INVALID_TOKEN");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tabs_that_refresh_at_once_share_one_successor() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let tabs: Vec<Person> = (0..20).map(|_| thief_of(&eve)).collect();
+    for answer in join_all(tabs.iter().map(Person::refreshes)).await {
+        answer.succeeds();
+    }
+    let mut tokens: Vec<_> = tabs.iter().map(|tab| tab.tokens().refresh).collect();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+    assert!(tabs[7].is_signed_in().await);
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_is_refused() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let tokens = eve.tokens();
+    let (access, refresh) = (tokens.access.unwrap(), tokens.refresh.unwrap());
+    let long = "A".repeat(10_000);
+    for token in [
+        "",
+        "x",
+        &access,
+        &refresh[1..],
+        &format!("{refresh}="),
+        &long,
+        "💥",
+    ] {
+        let input = json!({ "input": { "refreshToken": token } });
+        let answer = eve.asks(REFRESH_SESSION, input).await;
+        answer.refused_for(&["input.refreshToken INVALID_TOKEN"]);
+    }
+    assert!(eve.is_signed_in().await);
+    eve.refreshes().await.succeeds();
+}

@@ -1,0 +1,17 @@
+//! What people do with Muster, told as they see it: through HTTP and their mail.
+
+mod changing_tasks;
+mod command_line;
+mod cursors;
+mod figures;
+mod filters;
+mod joining;
+mod lists;
+mod mails;
+mod passwords;
+mod program;
+mod search;
+mod sessions;
+mod signing_up;
+mod tasks;
+mod users;

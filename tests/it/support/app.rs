@@ -1,0 +1,256 @@
+//! A Muster of the test's own: a database file in a folder of its own, a clock
+//! that stands still, seeded ids, mails in memory, and real HTTP.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster::app::App;
+use muster::clock::Clock;
+use muster::config::{self, Settings};
+use muster::generator::Generator;
+use muster::mail::{Mailer, Outbox};
+use muster::service::Context;
+use muster::service::user::{CreateAdmin, create_admin};
+use muster::{http, store};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::inbox::Mail;
+use super::{APPROVE_USER, PASSWORD, Person, leftover};
+
+/// A Monday.
+const START: &str = "2026-01-05T09:00:00Z";
+
+pub struct TestApp {
+    pub clock: Clock,
+    pub cx: Context,
+    pub outbox: Outbox,
+    app: App,
+    world: Arc<World>,
+    folder: Arc<TempDir>,
+    leaves_jobs: AtomicBool,
+    stop: CancellationToken,
+    /// The admin who lets in whoever a test wants to have been let in.
+    warden: OnceCell<Person>,
+}
+
+/// What the people of a test share.
+pub(super) struct World {
+    pub(super) url: String,
+    pub(super) http: reqwest::Client,
+    pub(super) outbox: Outbox,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings that differ from the usual ones.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("muster.db"), template()).unwrap();
+        let clock = Clock::fake(START.parse().unwrap());
+        Self::open(Arc::new(folder), clock, settings).await
+    }
+
+    /// Another app on the same database and by the same clock, with other settings.
+    pub async fn restarts_with(&self, settings: &[(&str, &str)]) -> Self {
+        Self::open(Arc::clone(&self.folder), self.clock.clone(), settings).await
+    }
+
+    async fn open(folder: Arc<TempDir>, clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let database = folder.path().join("muster.db");
+        let (mailer, outbox) = Mailer::memory();
+        let app = App::open(
+            read_settings(&format!("sqlite://{}", database.display()), settings),
+            clock.clone(),
+            Generator::seeded(1),
+            mailer,
+        )
+        .await
+        .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        tokio::spawn(http::server::serve(listener, app.router(), stop.clone()));
+        Self {
+            clock,
+            cx: app.cx.clone(),
+            world: Arc::new(World {
+                url,
+                http: reqwest::Client::new(),
+                outbox: outbox.clone(),
+            }),
+            outbox,
+            app,
+            folder,
+            leaves_jobs: AtomicBool::new(false),
+            stop,
+            warden: OnceCell::new(),
+        }
+    }
+
+    /// Somebody whom the server does not know yet.
+    pub fn stranger(&self, username: &str) -> Person {
+        Person::new(&self.world, username)
+    }
+
+    /// An admin from the command line, logged in.
+    pub async fn admin(&self, username: &str) -> Person {
+        let person = self.stranger(username);
+        let input = CreateAdmin {
+            username: person.username.clone(),
+            email: person.email.clone(),
+            password: PASSWORD.into(),
+        };
+        create_admin(&self.cx, input).await.unwrap();
+        person.logs_in().await.succeeds();
+        // The first one stays the warden.
+        self.warden.set(person.clone()).unwrap_or_default();
+        person
+    }
+
+    /// Somebody who asked to be a manager, was let in, and logged in.
+    pub async fn manager(&self, username: &str) -> Person {
+        self.member(username, "MANAGER").await
+    }
+
+    /// Somebody who signed up, was let in, and logged in.
+    pub async fn employee(&self, username: &str) -> Person {
+        self.member(username, "EMPLOYEE").await
+    }
+
+    async fn member(&self, username: &str, role: &str) -> Person {
+        if self.warden.get().is_none() {
+            self.admin("warden").await;
+        }
+        let warden = self.warden.get().unwrap();
+        let person = self.stranger(username);
+        let form = json!({ "requestedRole": role });
+        person.tries_to_sign_up(form).await.succeeds();
+        let input = json!({ "input": { "userId": person.id() } });
+        warden.asks(APPROVE_USER, input).await.succeeds();
+        person.logs_in().await.succeeds();
+        self.runs_all_jobs().await;
+        person
+    }
+
+    pub async fn runs_all_jobs(&self) -> usize {
+        self.app.worker().run_until_idle().await.unwrap()
+    }
+
+    /// Moves the clock, and carries out what is due by then.
+    pub async fn lets_pass(&self, time: TimeDelta) -> usize {
+        self.clock.advance(time);
+        self.runs_all_jobs().await
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// This long from now, as the API writes it.
+    pub fn in_(&self, time: TimeDelta) -> String {
+        (self.now() + time).format("%FT%T%.3fZ").to_string()
+    }
+
+    /// Every mail that was sent, oldest first.
+    pub fn mails(&self) -> Vec<Mail> {
+        let sent = self.outbox.all();
+        sent.iter().map(|mail| Mail::parse(&mail.message)).collect()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.world.url)
+    }
+
+    pub fn http(&self) -> &reqwest::Client {
+        &self.world.http
+    }
+
+    /// How many SQL statements were run so far.
+    pub fn statements(&self) -> u64 {
+        self.cx.db.statements()
+    }
+
+    /// Changes rows behind the app's back.
+    pub async fn sql(&self, statement: &'static str) {
+        assert_ne!(self.executes(statement).await, 0, "{statement}");
+    }
+
+    /// Does anything to the database behind the app's back, and says how many rows it touched.
+    pub async fn executes(&self, statement: &'static str) -> u64 {
+        let mut connection = leftover::connect(&self.database()).await;
+        let result = sqlx::query(statement).execute(&mut connection).await;
+        result.unwrap().rows_affected()
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("muster.db")
+    }
+
+    /// This test is not about the mails that it causes.
+    pub fn leaves_jobs(&self) {
+        self.leaves_jobs.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && !self.leaves_jobs.load(Ordering::Relaxed) {
+            let leftover = leftover::find(self.database());
+            assert!(
+                leftover.is_empty(),
+                "work is left undone: {leftover:?}; call runs_all_jobs() or leaves_jobs()"
+            );
+        }
+        self.stop.cancel();
+    }
+}
+
+fn read_settings(database_url: &str, others: &[(&str, &str)]) -> Settings {
+    config::read(|name| {
+        let given = others.iter().find(|(other, _)| *other == name);
+        let value = match name {
+            _ if given.is_some() => given?.1,
+            "DATABASE_URL" => database_url,
+            "JWT_SECRET" => "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4",
+            "PUBLIC_URL" => "https://muster.example",
+            "MAIL_FROM" => "Muster <muster@muster.example>",
+            "RATE_LIMIT" | "WORKER" => "off",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .unwrap()
+}
+
+/// The bytes of an empty, migrated database, made once for all tests.
+fn template() -> &'static [u8] {
+    static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
+    TEMPLATE.get_or_init(|| leftover::aside(make_template()))
+}
+
+async fn make_template() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("template.db");
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let db = store::Db::open(&url).await.unwrap();
+    store::migrate_up(&db).await.unwrap();
+    drop(db);
+    // One file without a write-ahead log beside it.
+    let whole = folder.path().join("whole.db");
+    let mut connection = leftover::connect(&path).await;
+    sqlx::query("VACUUM INTO ?")
+        .bind(whole.to_str().unwrap())
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    std::fs::read(whole).unwrap()
+}

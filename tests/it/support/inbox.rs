@@ -1,0 +1,102 @@
+//! Mails as people read them.
+
+use std::fmt;
+
+use mailparse::{MailHeaderMap, ParsedMail};
+
+/// The mails to one address, oldest first.
+pub struct Inbox(pub(super) Vec<Mail>);
+
+impl Inbox {
+    #[track_caller]
+    pub fn last(&self) -> Mail {
+        self.0.last().expect("the inbox is empty").clone()
+    }
+
+    pub fn all(&self) -> &[Mail] {
+        &self.0
+    }
+
+    /// What the mails are, oldest first.
+    pub fn kinds(&self) -> Vec<&str> {
+        self.0.iter().map(|mail| mail.kind.as_str()).collect()
+    }
+
+    pub fn count(&self, kind: &str) -> usize {
+        self.0.iter().filter(|mail| mail.kind == kind).count()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The `X-Muster-Mail` header.
+    pub kind: String,
+    pub from: String,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Mail {
+    pub fn parse(message: &[u8]) -> Self {
+        let mail = mailparse::parse_mail(message).unwrap();
+        let header = |name: &str| mail.headers.get_first_value(name).unwrap_or_default();
+        Self {
+            kind: header("X-Muster-Mail"),
+            from: header("From"),
+            to: header("To"),
+            subject: header("Subject"),
+            text: part(&mail, "text/plain"),
+            html: part(&mail, "text/html"),
+            headers: mail
+                .headers
+                .iter()
+                .map(|header| (header.get_key(), header.get_value()))
+                .collect(),
+        }
+    }
+
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        &found.unwrap_or_else(|| panic!("no {name} in {self}")).1
+    }
+
+    /// The token of the link for a new password.
+    #[track_caller]
+    pub fn reset_token(&self) -> String {
+        let (_, token) = self.text.split_once("#token=").expect("no link");
+        token.split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+fn part(mail: &ParsedMail<'_>, media_type: &str) -> String {
+    mail.parts()
+        .find(|part| part.ctype.mimetype == media_type)
+        .map(|part| part.get_body().unwrap().replace("\r\n", "\n"))
+        .unwrap_or_default()
+}
+
+/// What a reader sees of it. Which mail it is, to machines, is in `headers`.
+impl fmt::Display for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "From: {}", self.from)?;
+        writeln!(f, "To: {}", self.to)?;
+        writeln!(f, "Subject: {}", self.subject)?;
+        writeln!(f, "X-Muster-Mail: {}", self.kind)?;
+        writeln!(f, "\n{}", self.text.trim_end())?;
+        writeln!(f, "\n-- as HTML --\n{}", self.html.trim_end())
+    }
+}
+
+/// Compares a mail with the snapshot of this name.
+#[track_caller]
+pub fn assert_mail(name: &str, mail: &Mail) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, mail.to_string()));
+}
