@@ -5,6 +5,7 @@ mod create_admin;
 mod inspect;
 mod serve;
 
+use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -148,12 +149,13 @@ fn machine() -> Result<(Clock, Generator), Failure> {
     Ok((Clock::system(), Generator::system()?))
 }
 
-#[allow(
-    clippy::print_stdout,
-    reason = "this is what the command was called for"
-)]
+/// Whoever reads may have seen enough, as `head` has after its lines: that is no failure.
 fn print(line: &str) {
-    println!("{line}");
+    if let Err(error) = writeln!(stdout(), "{line}")
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        complain(&format!("standard output cannot be written to: {error}"));
+    }
 }
 
 #[allow(

@@ -18,6 +18,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("LISTEN: cannot listen on {listen}: {error}"))?;
+    // With port 0 it is the system's choice.
+    let listen = listener.local_addr().unwrap_or(listen);
     let public_url = settings.public_url.clone();
     let with_worker = settings.worker;
     let mail = mailer.describe();

@@ -22,6 +22,8 @@ use crate::generator::Generator;
 use access_token::Signer;
 use opaque_token::DerivationKey;
 
+const REFRESH_LABEL: &str = "muster refresh token";
+
 /// Makes tokens and tells whether they are ours.
 #[derive(Clone)]
 pub struct Tokens {
@@ -85,12 +87,15 @@ impl Tokens {
     /// The refresh token that takes the place of this one. It follows from it, by a key that is
     /// not in the database, so that it can be made again when an answer was lost.
     pub fn successor(&self, presented: &RefreshToken) -> RefreshToken {
-        let [current, ..] = self.keys.as_slice() else {
-            return self.first_refresh();
-        };
-        RefreshToken::from_bytes(
-            current.derive("muster refresh token", presented.expose().as_bytes()),
-        )
+        let successor = self.successors(presented).next();
+        successor.unwrap_or_else(|| self.first_refresh())
+    }
+
+    /// The successors that this token may have been given, by the current key and the earlier ones.
+    pub fn successors(&self, presented: &RefreshToken) -> impl Iterator<Item = RefreshToken> {
+        self.keys.iter().map(|key| {
+            RefreshToken::from_bytes(key.derive(REFRESH_LABEL, presented.expose().as_bytes()))
+        })
     }
 
     /// The token of a request for a new password. It follows from the id by a key that is not in

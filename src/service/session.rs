@@ -149,26 +149,22 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
         return Err(invalid_token());
     }
 
-    let successor = cx.tokens.successor(&presented);
-    let may_use = match token.used_at {
+    let successor = match token.used_at {
         None => {
+            let successor = cx.tokens.successor(&presented);
             store::session::mark_refresh_token_used(&tx, &token.token_hash, now).await?;
             insert_token(&tx, &successor, session.id, now).await?;
-            true
+            Some(successor)
         }
-        Some(used_at) => {
-            let unused = store::session::find_refresh_token(&tx, &successor.hash())
-                .await?
-                .is_some_and(|successor| successor.used_at.is_none());
-            unused && now - used_at <= GRACE
-        }
+        Some(used_at) if now - used_at <= GRACE => unused_successor(cx, &tx, &presented).await?,
+        Some(_) => None,
     };
-    if !may_use {
+    let Some(successor) = successor else {
         store::session::delete(&tx, session.user_id, session.id, now).await?;
         tx.commit().await?;
         tracing::warn!(user = %session.user_id, session = %session.id, "a used refresh token was presented again; its session was ended");
         return Err(invalid_token());
-    }
+    };
     let expires_at = expiry(cx, session.created_at, now);
     store::session::extend(&tx, session.id, now, expires_at).await?;
     let access = cx
@@ -179,6 +175,21 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
         access,
         refresh: successor,
     })
+}
+
+/// What this token was exchanged for, unless that was used already.
+async fn unused_successor(
+    cx: &Context,
+    tx: &Tx,
+    presented: &RefreshToken,
+) -> Result<Option<RefreshToken>> {
+    for successor in cx.tokens.successors(presented) {
+        let stored = store::session::find_refresh_token(tx, &successor.hash()).await?;
+        if let Some(stored) = stored {
+            return Ok(stored.used_at.is_none().then_some(successor));
+        }
+    }
+    Ok(None)
 }
 
 /// Ends the actor's session, or all of theirs.
