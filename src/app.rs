@@ -9,7 +9,7 @@ use crate::credential::{Passwords, Tokens};
 use crate::generator::Generator;
 use crate::mail::Mailer;
 use crate::service::{Context, Wake};
-use crate::store::{self, Db};
+use crate::store::{self, Address, Db};
 use crate::worker::Worker;
 use crate::{graphql, http};
 
@@ -28,7 +28,7 @@ impl App {
         generator: Generator,
         mailer: Mailer,
     ) -> Result<Self, String> {
-        let db = Db::open(&settings.database_url).await?;
+        let db = Db::open(Address::of(&settings)).await?;
         store::migrate_up(&db)
             .await
             .map_err(|error| format!("the database cannot be migrated: {error}"))?;
@@ -42,7 +42,10 @@ impl App {
         generator: Generator,
         mailer: Mailer,
     ) -> Result<Self, String> {
-        let db = Db::open(&settings.database_url).await?;
+        let db = Db::open(Address::of(&settings)).await?;
+        store::refuse_newer(&db)
+            .await
+            .map_err(|error| error.to_string())?;
         db.ready()
             .await
             .map_err(|error| format!("{error}; run `muster migrate` first"))?;

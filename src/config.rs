@@ -31,7 +31,14 @@ use value::Reader;
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
-    pub database_url: String,
+    /// With credentials.
+    pub database_url: Secret,
+    /// PostgreSQL itself, where `database_url` is a pooler in transaction mode.
+    pub database_direct_url: Option<Secret>,
+    pub database_connections: u32,
+    pub database_timeout: TimeDelta,
+    /// With credentials.
+    pub redis_url: Option<Secret>,
     pub listen: SocketAddr,
     pub public_url: Url,
     pub jwt_secret: Option<Secret>,
@@ -120,10 +127,18 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
     let reset_url = reader.reset_url("RESET_URL", &public_url);
     let settings = Settings {
         database_url: reader.database_url("DATABASE_URL"),
+        database_direct_url: reader.postgres_url("DATABASE_DIRECT_URL"),
+        database_connections: reader.number("DATABASE_CONNECTIONS", 2, 1_000),
+        database_timeout: reader.duration(
+            "DATABASE_TIMEOUT",
+            TimeDelta::seconds(1),
+            TimeDelta::seconds(60),
+        ),
+        redis_url: reader.redis_url("REDIS_URL"),
         listen: reader.parsed("LISTEN", "an address and port, such as 127.0.0.1:8000"),
         jwt_secret: reader.signing_secret("JWT_SECRET"),
         jwt_previous_secrets: reader.signing_secrets("JWT_PREVIOUS_SECRETS"),
-        password_min_length: reader.length("PASSWORD_MIN_LENGTH", 8, 64),
+        password_min_length: reader.number("PASSWORD_MIN_LENGTH", 8, 64),
         access_token_ttl: reader.duration(
             "ACCESS_TOKEN_TTL",
             TimeDelta::seconds(10),
@@ -157,11 +172,18 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         public_url,
         reset_url,
     };
-    if reader.optional("REDIS_URL").is_some() {
-        // Taken silently, it would promise several processes something that they do not get.
+    if settings.is_on_postgres() {
+        if settings.jwt_secret.is_none() && reader.optional("JWT_SECRET").is_none() {
+            // Each process would make up its own, and refuse the tokens of the others.
+            reader.mistake(
+                "JWT_SECRET",
+                "must be set with PostgreSQL: `openssl rand -base64 32` makes a good one",
+            );
+        }
+    } else if settings.database_direct_url.is_some() {
         reader.mistake(
-            "REDIS_URL",
-            "is not supported by this release; leave it out",
+            "DATABASE_DIRECT_URL",
+            "is for PostgreSQL behind a pooler; leave it out with SQLite",
         );
     }
     let mistakes = reader.mistakes();
@@ -291,8 +313,11 @@ mod tests {
             ("PASSWORD_MIN_LENGTH", "4"),
             ("LOG", "info,muster=loud"),
             ("LOG_FORMAT", "xml"),
-            ("REDIS_URL", "redis://localhost"),
+            ("REDIS_URL", "http://localhost"),
             ("DATABASE_URL", "mysql://localhost/x"),
+            ("DATABASE_DIRECT_URL", "mysql://localhost/x"),
+            ("DATABASE_CONNECTIONS", "none"),
+            ("DATABASE_TIMEOUT", "1ms"),
         ])
         .unwrap_err();
         for name in [
@@ -311,6 +336,8 @@ mod tests {
             "LOG_FORMAT",
             "REDIS_URL",
             "DATABASE_URL",
+            "DATABASE_CONNECTIONS",
+            "DATABASE_TIMEOUT",
         ] {
             let lines = mistakes
                 .iter()
@@ -364,9 +391,36 @@ mod tests {
     }
 
     #[test]
+    fn postgres_needs_a_secret_that_its_processes_share() {
+        let url = ("DATABASE_URL", "postgres://ada:hunter2@localhost/muster");
+        let mistakes = read_with(&[url]).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(mistakes[0].starts_with("JWT_SECRET must be set"));
+        let secret = ("JWT_SECRET", "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4");
+        let settings = read_with(&[url, secret]).unwrap();
+        assert!(settings.is_on_postgres());
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let direct = ("DATABASE_DIRECT_URL", "postgres://localhost/muster");
+        assert!(read_with(&[url, secret, direct]).is_ok());
+        let mistakes = read_with(&[direct]).unwrap_err();
+        assert!(mistakes[0].starts_with("DATABASE_DIRECT_URL is for PostgreSQL"));
+    }
+
+    #[test]
+    fn an_unusable_url_is_refused_without_its_password() {
+        for (name, url) in [
+            ("DATABASE_URL", "postgres://ada:hunter2@localhost:port/muster"),
+            ("REDIS_URL", "redis2://ada:hunter2@localhost"),
+        ] {
+            let mistakes = read_with(&[(name, url)]).unwrap_err().join("\n");
+            assert!(mistakes.contains(name) && !mistakes.contains("hunter2"), "{mistakes}");
+        }
+    }
+
+    #[test]
     fn a_database_that_no_file_holds_is_refused() {
         for url in [
-            "postgres://localhost/muster",
+            "postgres://localhost:port/muster",
             "sqlite:",
             "sqlite://?mode=rwc",
             "sqlite::memory:",

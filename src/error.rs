@@ -25,6 +25,9 @@ pub enum Error {
     /// Something that Muster needs is away or busy; the same call may work later.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The database gave the work up in favour of somebody else's; the same work may be done at once.
+    #[error("given up in favour of others: {0}")]
+    Contended(String),
     /// A fault of ours. Its text is for the log and never for the caller.
     #[error("{0}")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),

@@ -14,6 +14,9 @@ mod m20261121_000001_accounts;
 mod m20261121_000002_tasks;
 mod m20261121_000003_deliveries;
 mod m20261121_000004_search;
+mod m20261121_000005_text;
+mod m20261121_000006_generations;
+mod m20261121_000007_installation;
 
 pub struct Migrator;
 
@@ -25,6 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_tasks::Migration),
             Box::new(m20261121_000003_deliveries::Migration),
             Box::new(m20261121_000004_search::Migration),
+            Box::new(m20261121_000005_text::Migration),
+            Box::new(m20261121_000006_generations::Migration),
+            Box::new(m20261121_000007_installation::Migration),
         ]
     }
 }

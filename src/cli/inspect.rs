@@ -7,10 +7,10 @@ use super::{Direction, Failure, machine, mailer, print};
 use crate::app::App;
 use crate::config::Settings;
 use crate::service::demo;
-use crate::store::{self, Db};
+use crate::store::{self, Address, Db};
 
 pub(super) async fn migrate(settings: &Settings, direction: Direction) -> Result<(), Failure> {
-    let db = Db::open(&settings.database_url).await?;
+    let db = Db::open(Address::of(settings)).await?;
     match direction {
         Direction::Up => store::migrate_up(&db).await?,
         Direction::Down => store::migrate_down(&db).await?,
@@ -51,7 +51,7 @@ pub(super) async fn check(settings: Settings) -> Result<(), Failure> {
 }
 
 async fn check_database(settings: &Settings) -> Result<String, String> {
-    let db = Db::open(&settings.database_url).await?;
+    let db = Db::open(Address::of(settings)).await?;
     let migrations = store::migration_status(&db)
         .await
         .map_err(|error| error.to_string())?;

@@ -19,11 +19,14 @@ macro_rules! settings {
 }
 
 settings! {
-    "DATABASE_URL", Some("sqlite://muster.db?mode=rwc"), "The database: an SQLite file.";
-    "REDIS_URL", None, "Shared cache, rate limits and events between several processes; comes with PostgreSQL in the next release.";
+    "DATABASE_URL", Some("sqlite://muster.db?mode=rwc"), "The database: an SQLite file, or postgres://user:pass@host/name for several processes.";
+    "DATABASE_DIRECT_URL", None, "PostgreSQL without the pooler, when DATABASE_URL goes through one in transaction mode, as PgBouncer's; for migrations, jobs and events.";
+    "DATABASE_CONNECTIONS", Some("10"), "Most connections of one process to PostgreSQL, beside three for its worker and one for events.";
+    "DATABASE_TIMEOUT", Some("4s"), "How long a statement, a lock or a free connection is waited for on PostgreSQL.";
+    "REDIS_URL", None, "Redis or Valkey, redis://… or rediss://…, for what several processes share: events and cached figures.";
     "LISTEN", Some("127.0.0.1:8000"), "Address and port to serve on.";
     "PUBLIC_URL", Some("http://localhost:8000"), "What links in mails start with; tokens are issued in its name.";
-    "JWT_SECRET", None, "Signs access tokens, at least 32 bytes; when absent, one is generated and kept in a file beside the SQLite database.";
+    "JWT_SECRET", None, "Signs access tokens, at least 32 bytes; when absent, one is generated and kept in a file beside the SQLite database. PostgreSQL needs it set.";
     "JWT_PREVIOUS_SECRETS", None, "Comma-separated earlier secrets that still verify, while JWT_SECRET is being changed.";
     "PASSWORD_MIN_LENGTH", Some("8"), "Least number of characters of a password, 8 to 64; 15 is advised.";
     "ACCESS_TOKEN_TTL", Some("15m"), "Life of an access token.";

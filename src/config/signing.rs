@@ -10,14 +10,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::strength::weakness;
-use super::value::database_file;
+use super::value::{database_file, is_postgres};
 use super::{Secret, Settings};
 use crate::generator::Generator;
 
 impl Settings {
+    pub fn is_on_postgres(&self) -> bool {
+        is_postgres(self.database_url.expose())
+    }
+
     /// Where the `SQLite` database is.
     pub fn database_file(&self) -> PathBuf {
-        database_file(&self.database_url).unwrap_or_default()
+        database_file(self.database_url.expose()).unwrap_or_default()
     }
 }
 

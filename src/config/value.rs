@@ -9,6 +9,7 @@ use chrono::{NaiveTime, TimeDelta, Weekday};
 use http::HeaderValue;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -80,7 +81,10 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub fn length(&mut self, name: &str, min: usize, max: usize) -> usize {
+    pub fn number<T>(&mut self, name: &str, min: T, max: T) -> T
+    where
+        T: FromStr + PartialOrd + Copy + std::fmt::Display,
+    {
         self.value(name, &format!("a number from {min} to {max}"), |text| {
             text.parse()
                 .ok()
@@ -145,17 +149,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn database_url(&mut self, name: &str) -> String {
+    pub fn database_url(&mut self, name: &str) -> Secret {
         let url = self.text(name);
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            self.mistake(
-                name,
-                "names PostgreSQL, which this release does not support; use sqlite://…",
-            );
+        if is_postgres(&url) {
+            self.check_postgres_url(name, &url);
         } else if !url.starts_with("sqlite:") || database_file(&url).is_none() {
             self.mistake(
                 name,
-                "must be the URL of an SQLite file, such as sqlite://muster.db?mode=rwc",
+                "must be the URL of an SQLite file, such as sqlite://muster.db?mode=rwc, or postgres://user:pass@host/name",
             );
         } else if url.contains(":memory:") || url.contains("mode=memory") {
             self.mistake(
@@ -163,7 +164,33 @@ impl<'a> Reader<'a> {
                 "must name a file: a database in memory is gone when Muster stops",
             );
         }
-        url
+        Secret::new(url)
+    }
+
+    pub fn postgres_url(&mut self, name: &str) -> Option<Secret> {
+        let url = self.optional(name)?;
+        self.check_postgres_url(name, &url);
+        Some(Secret::new(url))
+    }
+
+    fn check_postgres_url(&mut self, name: &str, url: &str) {
+        // What is wrong with it is not told: the text could hold the password.
+        if !is_postgres(url) || url.parse::<PgConnectOptions>().is_err() {
+            self.mistake(
+                name,
+                "must be the URL of a PostgreSQL database, such as postgres://user:pass@host:5432/name",
+            );
+        }
+    }
+
+    pub fn redis_url(&mut self, name: &str) -> Option<Secret> {
+        let text = self.optional(name)?;
+        let is_redis = Url::parse(&text)
+            .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
+        if !is_redis {
+            self.mistake(name, "must be redis://user:pass@host:6379 or rediss://…");
+        }
+        Some(Secret::new(text))
     }
 
     pub fn smtp_url(&mut self, name: &str) -> Option<Secret> {
@@ -271,6 +298,10 @@ fn default(name: &str) -> &'static str {
         .find(|setting| setting.name == name)
         .and_then(|setting| setting.default)
         .unwrap_or_default()
+}
+
+pub(super) fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
 /// The file that the URL leads to, as sqlx reads it: with what `%20` stands for.

@@ -38,7 +38,7 @@ impl From<Error> for async_graphql::Error {
                     format!("Too many attempts. Try again in {seconds} seconds."),
                 )
             }
-            Error::Unavailable(reason) => {
+            Error::Unavailable(reason) | Error::Contended(reason) => {
                 tracing::warn!(%reason, "a request could not be served");
                 (
                     "UNAVAILABLE",

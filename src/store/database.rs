@@ -1,6 +1,6 @@
-//! The connections: one that writes and several that read. `SQLite` has one
-//! writer at a time whatever one does; with one connection they queue in order
-//! instead of racing for the lock.
+//! The two engines, and how they are connected to. `SQLite` has one writer at a
+//! time whatever one does: with one connection they queue in order instead of
+//! racing for the lock. `PostgreSQL` has one pool for everything that requests do.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,24 +8,73 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions,
 };
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::connection::{Pool, Transaction, Watch};
+use crate::config::{Secret, Settings};
 use crate::error::{Error, Result};
 
 /// Shorter than the time limit of a request, so that a caller hears of a busy database.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
+const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Found by measuring: 8 readers did better than 4 on two cores.
-const READERS: u32 = 8;
+const SQLITE_READERS: u32 = 8;
+/// The server gives a statement up first; a connection that is still silent then is dead.
+const SILENCE: Duration = Duration::from_millis(500);
+/// A connection that rested this long is tried before it is used: the server may have been
+/// restarted meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
+const IDLE_MAX: Duration = Duration::from_mins(10);
+const LIFETIME_MAX: Duration = Duration::from_mins(30);
+/// For the worker: one fetches jobs, one keeps its heartbeat, one notes what is done.
+const JOB_CONNECTIONS: u32 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where a database is, and how much may be asked of it.
+#[derive(Clone)]
+pub struct Address {
+    pub url: Secret,
+    /// Around the pooler, if there is one.
+    pub direct_url: Option<Secret>,
+    pub connections: u32,
+    pub timeout: Duration,
+}
+
+impl Address {
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            url: settings.database_url.clone(),
+            direct_url: settings.database_direct_url.clone(),
+            connections: settings.database_connections,
+            timeout: settings.database_timeout.to_std().unwrap_or_default(),
+        }
+    }
+
+    fn engine(&self) -> Engine {
+        if self.url.expose().starts_with("sqlite:") {
+            Engine::Sqlite
+        } else {
+            Engine::Postgres
+        }
+    }
+}
 
 #[derive(Clone)]
 pub struct Db {
-    write: DatabaseConnection,
-    read: DatabaseConnection,
-    url: Arc<str>,
+    write: Pool,
+    read: Pool,
+    engine: Engine,
+    address: Address,
     statements: Arc<AtomicU64>,
 }
 
@@ -33,21 +82,28 @@ pub struct Db {
 pub trait Source: Sync {
     type Connection: ConnectionTrait;
     fn connection(&self) -> &Self::Connection;
+
+    fn engine(&self) -> Engine {
+        match self.connection().get_database_backend() {
+            DbBackend::Postgres => Engine::Postgres,
+            _ => Engine::Sqlite,
+        }
+    }
 }
 
 impl Source for Db {
-    type Connection = DatabaseConnection;
-    fn connection(&self) -> &DatabaseConnection {
+    type Connection = Pool;
+    fn connection(&self) -> &Pool {
         &self.read
     }
 }
 
-/// A transaction that holds the write lock from its first statement. Dropping it rolls back.
-pub struct Tx(DatabaseTransaction);
+/// A transaction. On `SQLite` it holds the write lock from its beginning. Dropping it rolls back.
+pub struct Tx(Transaction);
 
 impl Source for Tx {
-    type Connection = DatabaseTransaction;
-    fn connection(&self) -> &DatabaseTransaction {
+    type Connection = Transaction;
+    fn connection(&self) -> &Transaction {
         &self.0
     }
 }
@@ -56,20 +112,74 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         Ok(self.0.commit().await?)
     }
+
+    /// Waits until no other transaction holds this lock, and holds it to the end. On `SQLite` every
+    /// transaction excludes all others anyway.
+    pub async fn lock(&self, lock: Lock) -> Result<()> {
+        if self.engine() == Engine::Postgres {
+            self.0
+                .execute_raw(Statement::from_string(DbBackend::Postgres, lock.statement()))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// What no two transactions may do at once, where locks on rows do not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Bringing the schema up or down.
+    Schema,
+    /// Changing what people may do: that there is an active admin left is a rule over many rows.
+    Rights,
+}
+
+impl Lock {
+    /// Takes the lock on `PostgreSQL`, to the end of the transaction.
+    pub(super) fn statement(self) -> String {
+        /// Muster's own among the keys of a database: its name in ASCII, and a number.
+        const MUSTER: i64 = 0x6d75_7374_6572_0000;
+        let number = match self {
+            Self::Schema => 1,
+            Self::Rights => 2,
+        };
+        format!("SELECT pg_advisory_xact_lock({})", MUSTER + number)
+    }
+}
+
+/// A pool of its own for the job queue, so that it never waits for a request's connection.
+pub enum JobPool {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
+}
+
+impl JobPool {
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
 }
 
 impl Db {
-    /// Opens the database, and creates its file where the URL allows it.
-    pub async fn open(url: &str) -> Result<Self, String> {
+    /// Opens the database, and creates an `SQLite` file where the URL allows it. The error is one
+    /// line for the operator, without the URL's password.
+    pub async fn open(address: Address) -> Result<Self, String> {
         let statements = Arc::new(AtomicU64::new(0));
-        let write = connect(url, 1, false, &statements).await;
-        let write = write.map_err(|error| cannot_open(url, &error))?;
-        let read = connect(url, READERS, true, &statements).await;
-        let read = read.map_err(|error| cannot_open(url, &error))?;
+        let engine = address.engine();
+        let (write, read) = match engine {
+            Engine::Sqlite => open_sqlite(&address, &statements).await?,
+            Engine::Postgres => {
+                let pool = open_postgres(&address, &statements).await?;
+                (pool.clone(), pool)
+            }
+        };
         Ok(Self {
             write,
             read,
-            url: url.into(),
+            engine,
+            address,
             statements,
         })
     }
@@ -81,16 +191,12 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        Ok(Tx(self.write.begin_with_options(options).await?))
+        Ok(Tx(self.write.begin(options).await?))
     }
 
     /// Whether the database answers and has the schema that this program was built for.
     pub async fn ready(&self) -> Result<()> {
-        if super::migrate::is_migrated(self).await? {
-            Ok(())
-        } else {
-            Err(Error::Unavailable("the database is not migrated".into()))
-        }
+        super::migrate::check(self).await
     }
 
     /// SQL statements sent since the start, transaction control not counted.
@@ -98,52 +204,120 @@ impl Db {
         self.statements.load(Ordering::Relaxed)
     }
 
-    pub(super) fn writer(&self) -> &DatabaseConnection {
-        &self.write
+    /// Connections to `PostgreSQL` as they are: all, and those at rest. None on `SQLite`.
+    pub fn connections(&self) -> Option<(u32, usize)> {
+        let pool = self.write.connection();
+        (self.engine == Engine::Postgres).then(|| {
+            let pool = pool.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
+        })
     }
 
-    /// A pool of its own for the job queue, so that it never waits for a request's connection.
-    pub async fn job_pool(&self) -> Result<sqlx::SqlitePool> {
-        let options: SqliteConnectOptions = self.url.parse().map_err(Error::internal)?;
+    /// A connection without time limits and around any pooler, for changes of the schema and for
+    /// moving everything. To be closed by who asked for it.
+    pub(super) async fn connect_for_long(&self) -> Result<DatabaseConnection> {
+        match self.engine {
+            Engine::Sqlite => {
+                let url = self.address.url.expose();
+                Ok(connect_sqlite(url, 1, false).await?)
+            }
+            Engine::Postgres => {
+                let pool = PgPoolOptions::new()
+                    .max_connections(1)
+                    .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+                    .connect_with(self.direct(Duration::ZERO)?)
+                    .await
+                    .map_err(unavailable)?;
+                Ok(pool.into())
+            }
+        }
+    }
+
+    pub async fn job_pool(&self) -> Result<JobPool> {
+        match self.engine {
+            Engine::Sqlite => Ok(JobPool::Sqlite(self.job_pool_of_sqlite().await?)),
+            Engine::Postgres => {
+                let pool = PgPoolOptions::new()
+                    .max_connections(JOB_CONNECTIONS)
+                    .acquire_timeout(self.address.timeout)
+                    .connect_with(self.direct(self.address.timeout)?);
+                Ok(JobPool::Postgres(pool.await.map_err(unavailable)?))
+            }
+        }
+    }
+
+    pub(super) async fn job_pool_of_sqlite(&self) -> Result<sqlx::SqlitePool> {
+        let url = self.address.url.expose();
+        let options: SqliteConnectOptions = url.parse().map_err(Error::internal)?;
         SqlitePoolOptions::new()
             .max_connections(2)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(configure(options, false))
+            .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+            .connect_with(configure_sqlite(options, false))
             .await
-            .map_err(|error| Error::Unavailable(error.to_string()))
+            .map_err(unavailable)
+    }
+
+    /// Options for connections around any pooler, with a time limit for statements; none is zero.
+    pub(super) fn direct(&self, limit: Duration) -> Result<PgConnectOptions> {
+        let url = self.address.direct_url.as_ref();
+        let url = url.unwrap_or(&self.address.url).expose();
+        let options: PgConnectOptions = url.parse().map_err(Error::internal)?;
+        Ok(with_limits(options, limit).disable_statement_logging())
     }
 }
 
-async fn connect(
+fn unavailable(error: sqlx::Error) -> Error {
+    Error::Unavailable(error.to_string())
+}
+
+async fn open_sqlite(
+    address: &Address,
+    statements: &Arc<AtomicU64>,
+) -> Result<(Pool, Pool), String> {
+    let url = address.url.expose();
+    let watch = Watch {
+        statements: Arc::clone(statements),
+        limit: None,
+    };
+    let mut pools = Vec::new();
+    for (connections, read_only) in [(1, false), (SQLITE_READERS, true)] {
+        let pool = connect_sqlite(url, connections, read_only)
+            .await
+            .map_err(|error| cannot_open_sqlite(url, &error))?;
+        let again = pool.clone();
+        pools.push(Pool::new(pool, move || again.clone(), false, watch.clone()));
+    }
+    match <[Pool; 2]>::try_from(pools) {
+        Ok([write, read]) => Ok((write, read)),
+        Err(_) => Err("DATABASE_URL: cannot be opened".into()),
+    }
+}
+
+async fn connect_sqlite(
     url: &str,
     connections: u32,
     read_only: bool,
-    statements: &Arc<AtomicU64>,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         // Statements carry people's data; the log must not.
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |options| configure(options, read_only));
-    let mut connection = Database::connect(options).await?;
-    let statements = Arc::clone(statements);
-    connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
-    });
-    Ok(connection)
+        .map_sqlx_sqlite_opts(move |options| configure_sqlite(options, read_only));
+    Database::connect(options).await
 }
 
-fn configure(options: SqliteConnectOptions, read_only: bool) -> SqliteConnectOptions {
+fn configure_sqlite(options: SqliteConnectOptions, read_only: bool) -> SqliteConnectOptions {
     let options = options
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("mmap_size", "268435456")
         .pragma("cache_size", "-16000")
-        .pragma("temp_store", "MEMORY");
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging();
     if read_only {
         // Whoever opens for reading finds the file as the writer made it.
         options.read_only(true).create_if_missing(false)
@@ -154,7 +328,57 @@ fn configure(options: SqliteConnectOptions, read_only: bool) -> SqliteConnectOpt
     }
 }
 
-fn cannot_open(url: &str, error: &DbErr) -> String {
+async fn open_postgres(address: &Address, statements: &Arc<AtomicU64>) -> Result<Pool, String> {
+    let unusable = |error: sqlx::Error| format!("DATABASE_URL: cannot be used: {error}");
+    let options: PgConnectOptions = address.url.expose().parse().map_err(unusable)?;
+    let pooled = address.direct_url.is_some();
+    let options = if pooled {
+        // The pooler hands each transaction to any of its connections: what is set or prepared on
+        // one is not there on the next, and it refuses what it does not know at the start.
+        options
+            .statement_cache_capacity(0)
+            .extra_float_digits(None::<i8>)
+    } else {
+        with_limits(options, address.timeout)
+    }
+    .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(address.connections)
+        .acquire_timeout(address.timeout)
+        .idle_timeout(IDLE_MAX)
+        .max_lifetime(LIFETIME_MAX)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                Ok(meta.idle_for < RESTED || sqlx::Connection::ping(connection).await.is_ok())
+            })
+        });
+    let connect = move || -> DatabaseConnection {
+        pool.clone().connect_lazy_with(options.clone()).into()
+    };
+    let connection = connect();
+    connection
+        .ping()
+        .await
+        .map_err(|error| format!("DATABASE_URL: PostgreSQL cannot be reached: {error}"))?;
+    let watch = Watch {
+        statements: Arc::clone(statements),
+        limit: Some(address.timeout + SILENCE),
+    };
+    Ok(Pool::new(connection, connect, pooled, watch))
+}
+
+/// The server's own limits, by which it gives up what nobody waits for any more.
+fn with_limits(options: PgConnectOptions, limit: Duration) -> PgConnectOptions {
+    let millis = limit.as_millis().to_string();
+    options.application_name("muster").options([
+        ("statement_timeout", millis.as_str()),
+        ("lock_timeout", &millis),
+        ("idle_in_transaction_session_timeout", "30000"),
+    ])
+}
+
+fn cannot_open_sqlite(url: &str, error: &DbErr) -> String {
     let path = url.split(['?']).next().unwrap_or(url);
     let file = path.trim_start_matches("sqlite:").trim_start_matches("//");
     let folder = Path::new(file)

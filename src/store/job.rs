@@ -1,12 +1,13 @@
 //! The rows of the job queue, written with what causes them. The table is
-//! apalis's (`apalis-sqlite` 1.0): its layout is known here and nowhere else.
+//! apalis's (`apalis-sqlite` and `apalis-postgres` 1.0): its layout is known here and nowhere
+//! else.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use ulid::Ulid;
 use uuid::Uuid;
 
-use super::{Db, Source, Tx};
+use super::{Db, Engine, Source, Tx};
 use crate::error::{Error, Result};
 use crate::job::Job;
 
@@ -17,31 +18,63 @@ const MAX_ATTEMPTS: i32 = 1;
 /// 128 bits as a UUIDv7, time first.
 pub async fn push(tx: &Tx, id: Uuid, job: Job, now: DateTime<Utc>) -> Result<()> {
     let payload = serde_json::to_vec(&job).map_err(Error::internal)?;
-    let connection = tx.connection();
-    connection
-        .execute_raw(Statement::from_sql_and_values(
-            connection.get_database_backend(),
+    let insert = match tx.engine() {
+        Engine::Sqlite => {
             "INSERT INTO Jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
-             VALUES (?, ?, ?, 'Pending', 0, ?, ?, 0, '{}')",
-            [
-                payload.into(),
-                Ulid::from(id.as_u128()).to_string().into(),
-                Job::QUEUE.into(),
-                MAX_ATTEMPTS.into(),
-                now.timestamp().into(),
-            ],
-        ))
-        .await?;
+             VALUES (?, ?, ?, 'Pending', 0, ?, ?, 0, '{}')"
+        }
+        Engine::Postgres => {
+            "INSERT INTO apalis.jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
+             VALUES ($1, $2, $3, 'Pending', 0, $4, to_timestamp($5), 0, '')"
+        }
+    };
+    let values = [
+        payload.into(),
+        Ulid::from(id.as_u128()).to_string().into(),
+        Job::QUEUE.into(),
+        MAX_ATTEMPTS.into(),
+        seconds(tx.engine(), now),
+    ];
+    execute(tx, insert, values).await
+}
+
+/// As apalis writes instants: whole seconds.
+fn seconds(engine: Engine, at: DateTime<Utc>) -> Value {
+    match engine {
+        Engine::Sqlite => at.timestamp().into(),
+        // `to_timestamp` takes a double, which holds every second of the next 285 million years.
+        #[allow(clippy::cast_precision_loss, reason = "see above")]
+        Engine::Postgres => (at.timestamp() as f64).into(),
+    }
+}
+
+async fn execute<const N: usize>(
+    tx: &Tx,
+    sql: &'static str,
+    values: [Value; N],
+) -> Result<()> {
+    let connection = tx.connection();
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    connection.execute_raw(statement).await?;
     Ok(())
 }
 
 /// The jobs that wait, with the names of their rows. For tests, which run them one by one.
 pub async fn list_pending(db: &Db) -> Result<Vec<(String, Job)>> {
     let connection = db.connection();
+    let select = match db.engine() {
+        Engine::Sqlite => {
+            "SELECT id, job FROM Jobs WHERE job_type = ? AND status = 'Pending' ORDER BY id"
+        }
+        Engine::Postgres => {
+            "SELECT id, job FROM apalis.jobs WHERE job_type = $1 AND status = 'Pending' ORDER BY id"
+        }
+    };
     let rows = connection
         .query_all_raw(Statement::from_sql_and_values(
             connection.get_database_backend(),
-            "SELECT id, job FROM Jobs WHERE job_type = ? AND status = 'Pending' ORDER BY id",
+            select,
             [Job::QUEUE.into()],
         ))
         .await?;
@@ -56,32 +89,30 @@ pub async fn list_pending(db: &Db) -> Result<Vec<(String, Job)>> {
 
 /// Takes a job off the queue.
 pub async fn delete(tx: &Tx, id: &str) -> Result<()> {
-    let connection = tx.connection();
-    connection
-        .execute_raw(Statement::from_sql_and_values(
-            connection.get_database_backend(),
-            "DELETE FROM Jobs WHERE id = ?",
-            [id.into()],
-        ))
-        .await?;
-    Ok(())
+    let delete = match tx.engine() {
+        Engine::Sqlite => "DELETE FROM Jobs WHERE id = ?",
+        Engine::Postgres => "DELETE FROM apalis.jobs WHERE id = $1",
+    };
+    execute(tx, delete, [id.into()]).await
 }
 
 /// Clears away jobs that ended before this, and workers of earlier starts that hold none.
 pub async fn prune(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
-    let connection = tx.connection();
-    for sql in [
-        "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < ?",
-        "DELETE FROM Workers WHERE last_seen < ? \
-         AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)",
-    ] {
-        connection
-            .execute_raw(Statement::from_sql_and_values(
-                connection.get_database_backend(),
-                sql,
-                [before.timestamp().into()],
-            ))
-            .await?;
+    let statements = match tx.engine() {
+        Engine::Sqlite => [
+            "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < ?",
+            "DELETE FROM Workers WHERE last_seen < ? \
+             AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)",
+        ],
+        Engine::Postgres => [
+            "DELETE FROM apalis.jobs WHERE status IN ('Done', 'Failed', 'Killed') \
+             AND done_at < to_timestamp($1)",
+            "DELETE FROM apalis.workers w WHERE last_seen < to_timestamp($1) \
+             AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = w.id)",
+        ],
+    };
+    for statement in statements {
+        execute(tx, statement, [seconds(tx.engine(), before)]).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 pub mod approval;
 mod change;
+mod connection;
 mod database;
 pub mod delivery;
 pub mod job;
@@ -14,11 +15,13 @@ mod search;
 pub mod session;
 pub mod stats;
 pub mod task;
-
 pub mod user;
 
-pub use database::{Db, Source, Tx};
-pub use migrate::{MigrationStatus, migrate_down, migrate_up, migration_status};
+pub use connection::counting;
+pub use database::{Address, Db, Engine, JobPool, Lock, Source, Tx};
+pub use migrate::{
+    MigrationStatus, migrate_down, migrate_up, migration_status, refuse_newer,
+};
 pub use page::{Page, Position, SortKey, Window};
 
 use sea_orm::{DbErr, RuntimeErr};
@@ -27,31 +30,71 @@ use crate::error::Error;
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        let away = match &error {
-            DbErr::ConnectionAcquire(_) => true,
-            DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime) => is_away(runtime),
-            _ => false,
+        let trouble = match &error {
+            DbErr::ConnectionAcquire(_) => Trouble::Away,
+            DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime) => trouble(runtime),
+            _ => Trouble::Other,
         };
-        if away {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::internal(error)
+        match trouble {
+            Trouble::Away => Self::Unavailable(error.to_string()),
+            Trouble::GivenUp => Self::Contended(error.to_string()),
+            Trouble::BadText => Self::BadUserInput("Text must not hold NUL characters.".into()),
+            Trouble::Other => Self::internal(error),
         }
     }
 }
 
-/// Whether the database is out of reach or busy, so that the same call may work later.
-fn is_away(error: &RuntimeErr) -> bool {
+/// What kind of trouble the database is in.
+enum Trouble {
+    /// Out of reach, busy or full: the same call may work later.
+    Away,
+    /// It gave this transaction up in favour of another: the same call may work at once.
+    GivenUp,
+    /// A text from outside holds a NUL, which `PostgreSQL` takes in no text.
+    BadText,
+    Other,
+}
+
+fn trouble(error: &RuntimeErr) -> Trouble {
     let RuntimeErr::SqlxError(error) = error else {
-        return false;
+        return Trouble::Other;
     };
     match error.as_ref() {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
-        // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL and their extended codes.
-        sqlx::Error::Database(error) => error
-            .code()
-            .and_then(|code| code.parse::<u32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 13)),
-        _ => false,
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        // What a server says that is going down in the middle of it is not its protocol.
+        | sqlx::Error::Protocol(_) => Trouble::Away,
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) if code.len() == 5 => of_sqlstate(&code),
+            Some(code) => of_sqlite(&code),
+            None => Trouble::Other,
+        },
+        _ => Trouble::Other,
+    }
+}
+
+/// By appendix A of PostgreSQL's manual.
+fn of_sqlstate(code: &str) -> Trouble {
+    match code {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Trouble::GivenUp,
+        // character_not_in_repertoire, untranslatable_character
+        "22021" | "22P05" => Trouble::BadText,
+        // query_canceled (by the time limit), lock_not_available, read_only_sql_transaction (a
+        // standby, until it is promoted), idle_in_transaction_session_timeout
+        "57014" | "55P03" | "25006" | "25P03" => Trouble::Away,
+        // No connection, no resources such as disk space, and an operator's intervention.
+        _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Trouble::Away,
+        _ => Trouble::Other,
+    }
+}
+
+/// `SQLITE_BUSY`, `SQLITE_LOCKED`, `SQLITE_FULL` and their extended codes.
+fn of_sqlite(code: &str) -> Trouble {
+    match code.parse::<u32>() {
+        Ok(code) if matches!(code & 0xff, 5 | 6 | 13) => Trouble::Away,
+        _ => Trouble::Other,
     }
 }

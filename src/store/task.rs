@@ -10,7 +10,7 @@ use sea_orm::{
 use super::change::changed;
 use super::page::Sort;
 use super::search;
-use super::{Page, Source, Tx, Window};
+use super::{Engine, Page, Source, Tx, Window};
 use crate::actor::Actor;
 use crate::entity::task::{Column, Entity, Model};
 use crate::entity::{Role, TaskId, TaskStatus, UserId};
@@ -79,7 +79,7 @@ pub(super) fn overdue(now: DateTime<Utc>) -> Expr {
         .and(Column::Status.ne(TaskStatus::Completed))
 }
 
-fn select(actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
+fn select(engine: Engine, actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
     let mut select = Entity::find().filter(visible_to(actor));
     if let Some(statuses) = &filter.status {
         select = select.filter(Column::Status.is_in(statuses.iter().copied()));
@@ -111,17 +111,21 @@ fn select(actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
         select = select.filter(Column::Deadline.lte(to));
     }
     if let Some(text) = &filter.search {
-        select = select.filter(search::matches("tasks", text));
+        select = select.filter(search::matches(engine, "tasks", text));
     }
     select
 }
 
-fn sort(order: TaskOrder) -> Sort {
+fn sort(engine: Engine, order: TaskOrder) -> Sort {
     // Generated columns, with a stand-in for "no deadline" that comes last in their direction.
-    let (deadline, missing) = if order.descending {
-        ("deadline_falling", "")
+    let (deadline, on_sqlite, on_postgres) = if order.descending {
+        ("deadline_falling", "", "timestamptz '-infinity'")
     } else {
-        ("deadline_rising", "~")
+        ("deadline_rising", "~", "timestamptz 'infinity'")
+    };
+    let missing = match engine {
+        Engine::Sqlite => Expr::val(on_sqlite),
+        Engine::Postgres => Expr::cust(on_postgres),
     };
     let key = match order.field {
         TaskOrderField::CreatedAt => Expr::col(Column::CreatedAt),
@@ -133,7 +137,7 @@ fn sort(order: TaskOrder) -> Sort {
         key,
         id: Expr::col(Column::Id),
         descending: order.descending,
-        missing: Expr::val(missing),
+        missing,
     }
 }
 
@@ -161,8 +165,8 @@ pub async fn list(
     order: TaskOrder,
     window: &Window,
 ) -> Result<Page<Model>> {
-    let rows = sort(order)
-        .apply(select(actor, filter), window)
+    let rows = sort(source.engine(), order)
+        .apply(select(source.engine(), actor, filter), window)
         .all(source.connection())
         .await?;
     Ok(Page::new(rows, window))
@@ -179,16 +183,16 @@ pub async fn list_by_assignee(
 ) -> Result<Vec<(UserId, Page<Model>)>> {
     if let &[assignee] = assignees {
         // A single list can go by its index instead of being numbered through.
-        let select = select(actor, filter).filter(Column::AssigneeId.eq(assignee));
-        let rows = sort(order)
+        let select = select(source.engine(), actor, filter).filter(Column::AssigneeId.eq(assignee));
+        let rows = sort(source.engine(), order)
             .apply(select, window)
             .all(source.connection())
             .await?;
         return Ok(vec![(assignee, Page::new(rows, window))]);
     }
-    let sort = sort(order);
+    let sort = sort(source.engine(), order);
     let direction = sort.reading_order(window);
-    let mut ranked = select(actor, filter).filter(Column::AssigneeId.is_in(assignees.to_vec()));
+    let mut ranked = select(source.engine(), actor, filter).filter(Column::AssigneeId.is_in(assignees.to_vec()));
     for condition in sort.between(window) {
         ranked = ranked.filter(condition);
     }
@@ -229,7 +233,7 @@ pub async fn list_by_assignee(
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &TaskFilter) -> Result<u64> {
-    Ok(select(actor, filter).count(source.connection()).await?)
+    Ok(select(source.engine(), actor, filter).count(source.connection()).await?)
 }
 
 #[derive(FromQueryResult)]
@@ -245,7 +249,7 @@ pub async fn count_by_assignee(
     assignees: &[UserId],
     filter: &TaskFilter,
 ) -> Result<Vec<(UserId, u64)>> {
-    let counts = select(actor, filter)
+    let counts = select(source.engine(), actor, filter)
         .filter(Column::AssigneeId.is_in(assignees.to_vec()))
         .select_only()
         .column(Column::AssigneeId)

@@ -10,7 +10,7 @@ use sea_orm::{
 use super::change::changed;
 use super::page::Sort;
 use super::search;
-use super::{Page, Source, Tx, Window};
+use super::{Engine, Page, Source, Tx, Window};
 use crate::actor::Actor;
 use crate::entity::user::{Column, Entity, Model};
 use crate::entity::{Role, UserId, UserStatus};
@@ -48,7 +48,7 @@ fn visible_to(actor: &Actor) -> Condition {
     }
 }
 
-fn select(actor: &Actor, filter: &UserFilter) -> Select<Entity> {
+fn select(engine: Engine, actor: &Actor, filter: &UserFilter) -> Select<Entity> {
     let mut select = Entity::find().filter(visible_to(actor));
     if let Some(roles) = &filter.role {
         select = select.filter(Column::Role.is_in(roles.iter().copied()));
@@ -57,7 +57,7 @@ fn select(actor: &Actor, filter: &UserFilter) -> Select<Entity> {
         select = select.filter(Column::Status.is_in(statuses.iter().copied()));
     }
     if let Some(text) = &filter.search {
-        select = select.filter(search::matches("users", text));
+        select = select.filter(search::matches(engine, "users", text));
     }
     select
 }
@@ -124,14 +124,14 @@ pub async fn list(
         missing: Expr::val(""),
     };
     let rows = sort
-        .apply(select(actor, filter), window)
+        .apply(select(source.engine(), actor, filter), window)
         .all(source.connection())
         .await?;
     Ok(Page::new(rows, window))
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &UserFilter) -> Result<u64> {
-    Ok(select(actor, filter).count(source.connection()).await?)
+    Ok(select(source.engine(), actor, filter).count(source.connection()).await?)
 }
 
 /// Whether there is any user at all.

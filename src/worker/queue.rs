@@ -10,7 +10,6 @@ use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Data, Monitor, WorkerBuilder};
 use apalis_core::backend::ext::BackendExt;
 use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
-use apalis_sqlite::{Config, SqliteStorage};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use super::Worker;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::service::Wake;
+use crate::store::JobPool;
 
 /// Mails that are sent at the same time.
 const CONCURRENCY: usize = 4;
@@ -55,31 +55,41 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
 
 async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
     let pool = worker.cx.db.job_pool().await?;
-    let config = Config::default()
-        .queue(Job::QUEUE)
-        // With a larger batch nothing is acknowledged until all of it is done.
-        .batch_size(1)
-        .heartbeat_interval(HEARTBEAT)
-        .missed_heartbeats(HEARTBEATS_MISSED);
     let round: u64 = u64::from_be_bytes(worker.cx.generator.bytes());
-    let handler = worker.clone();
-    let wake = worker.cx.wake.clone();
-    let storage_pool = pool.clone();
-    let monitor = Monitor::new()
-        .register(move |_| {
-            let storage = SqliteStorage::<Job>::new(&storage_pool).with_config(config.clone());
-            WorkerBuilder::new(format!("muster-{}-{round:016x}", std::process::id()))
-                .backend(storage.poll_with_strategy(WakeOrTick::new(&wake)))
-                .data(handler.clone())
-                .concurrency(CONCURRENCY)
-                .build(carry_out)
-        })
-        .shutdown_timeout(DRAIN);
+    let name = format!("muster-{}-{round:016x}", std::process::id());
+    // The two engines' types have nothing in common that could be named here.
+    macro_rules! monitor {
+        ($engine:ident, $storage:ident, $pool:expr) => {{
+            let config = $engine::Config::default()
+                .queue(Job::QUEUE)
+                // With a larger batch nothing is acknowledged until all of it is done.
+                .batch_size(1)
+                .heartbeat_interval(HEARTBEAT)
+                .missed_heartbeats(HEARTBEATS_MISSED);
+            let storage = $engine::$storage::<Job>::new($pool).with_config(config);
+            let (handler, wake) = (worker.clone(), worker.cx.wake.clone());
+            Monitor::new().register(move |_| {
+                WorkerBuilder::new(name.clone())
+                    .backend(storage.clone().poll_with_strategy(WakeOrTick::new(&wake)))
+                    .data(handler.clone())
+                    .concurrency(CONCURRENCY)
+                    .build(carry_out)
+            })
+        }};
+    }
+    let monitor = match &pool {
+        JobPool::Sqlite(pool) => monitor!(apalis_sqlite, SqliteStorage, pool),
+        JobPool::Postgres(pool) => monitor!(apalis_postgres, PostgresStorage, pool),
+    };
     let stop = async move {
         cancel.cancelled().await;
         Ok(())
     };
-    let ended = monitor.run_with_signal(stop).await.map_err(Error::internal);
+    let ended = monitor
+        .shutdown_timeout(DRAIN)
+        .run_with_signal(stop)
+        .await
+        .map_err(Error::internal);
     pool.close().await;
     ended
 }
