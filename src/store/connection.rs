@@ -41,8 +41,9 @@ impl Watch {
     ) -> Option<Result<T, DbErr>> {
         self.statements.fetch_add(1, Ordering::Relaxed);
         // Outside of a request nobody counts.
-        let of_request = STATEMENTS.try_with(|count| count.fetch_add(1, Ordering::Relaxed));
-        drop(of_request);
+        if let Ok(of_request) = STATEMENTS.try_with(Arc::clone) {
+            of_request.fetch_add(1, Ordering::Relaxed);
+        }
         self.bounded(work.instrument(span)).await
     }
 

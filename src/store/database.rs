@@ -184,6 +184,15 @@ impl Db {
         })
     }
 
+    /// Closes every connection, so that nothing is left open when this returns.
+    pub async fn close(self) {
+        for pool in [self.write, self.read] {
+            if let Err(error) = pool.connection().close().await {
+                tracing::warn!(%error, "a connection to the database was not closed");
+            }
+        }
+    }
+
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
         let options = TransactionOptions {

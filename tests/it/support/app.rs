@@ -1,9 +1,8 @@
-//! A Muster of the test's own: a database file in a folder of its own, a clock
+//! A Muster of the test's own: a database of its own, a clock
 //! that stands still, seeded ids, mails in memory, and real HTTP.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster::app::App;
@@ -13,15 +12,14 @@ use muster::generator::Generator;
 use muster::mail::{Mailer, Outbox};
 use muster::service::Context;
 use muster::service::user::{CreateAdmin, create_admin};
-use muster::{http, store};
+use muster::http;
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::inbox::Mail;
-use super::{APPROVE_USER, PASSWORD, Person, leftover};
+use super::{APPROVE_USER, PASSWORD, Person, TestDatabase};
 
 /// A Monday.
 const START: &str = "2026-01-05T09:00:00Z";
@@ -32,7 +30,7 @@ pub struct TestApp {
     pub outbox: Outbox,
     app: App,
     world: Arc<World>,
-    folder: Arc<TempDir>,
+    database: Arc<TestDatabase>,
     leaves_jobs: AtomicBool,
     stop: CancellationToken,
     /// The admin who lets in whoever a test wants to have been let in.
@@ -53,22 +51,19 @@ impl TestApp {
 
     /// With settings that differ from the usual ones.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("muster.db"), template()).unwrap();
         let clock = Clock::fake(START.parse().unwrap());
-        Self::open(Arc::new(folder), clock, settings).await
+        Self::open(Arc::new(TestDatabase::create().await), clock, settings).await
     }
 
     /// Another app on the same database and by the same clock, with other settings.
     pub async fn restarts_with(&self, settings: &[(&str, &str)]) -> Self {
-        Self::open(Arc::clone(&self.folder), self.clock.clone(), settings).await
+        Self::open(Arc::clone(&self.database), self.clock.clone(), settings).await
     }
 
-    async fn open(folder: Arc<TempDir>, clock: Clock, settings: &[(&str, &str)]) -> Self {
-        let database = folder.path().join("muster.db");
+    async fn open(database: Arc<TestDatabase>, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let (mailer, outbox) = Mailer::memory();
         let app = App::open(
-            read_settings(&format!("sqlite://{}", database.display()), settings),
+            read_settings(database.url(), settings),
             clock.clone(),
             Generator::seeded(1),
             mailer,
@@ -89,7 +84,7 @@ impl TestApp {
             }),
             outbox,
             app,
-            folder,
+            database,
             leaves_jobs: AtomicBool::new(false),
             stop,
             warden: OnceCell::new(),
@@ -186,13 +181,11 @@ impl TestApp {
 
     /// Does anything to the database behind the app's back, and says how many rows it touched.
     pub async fn executes(&self, statement: &'static str) -> u64 {
-        let mut connection = leftover::connect(&self.database()).await;
-        let result = sqlx::query(statement).execute(&mut connection).await;
-        result.unwrap().rows_affected()
+        self.database.executes(statement).await
     }
 
-    pub fn database(&self) -> PathBuf {
-        self.folder.path().join("muster.db")
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// This test is not about the mails that it causes.
@@ -204,7 +197,7 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         if !std::thread::panicking() && !self.leaves_jobs.load(Ordering::Relaxed) {
-            let leftover = leftover::find(self.database());
+            let leftover = self.database.leftover();
             assert!(
                 leftover.is_empty(),
                 "work is left undone: {leftover:?}; call runs_all_jobs() or leaves_jobs()"
@@ -229,28 +222,4 @@ fn read_settings(database_url: &str, others: &[(&str, &str)]) -> Settings {
         Some(value.to_owned())
     })
     .unwrap()
-}
-
-/// The bytes of an empty, migrated database, made once for all tests.
-fn template() -> &'static [u8] {
-    static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
-    TEMPLATE.get_or_init(|| leftover::aside(make_template()))
-}
-
-async fn make_template() -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("template.db");
-    let url = format!("sqlite://{}?mode=rwc", path.display());
-    let db = store::Db::open(&url).await.unwrap();
-    store::migrate_up(&db).await.unwrap();
-    drop(db);
-    // One file without a write-ahead log beside it.
-    let whole = folder.path().join("whole.db");
-    let mut connection = leftover::connect(&path).await;
-    sqlx::query("VACUUM INTO ?")
-        .bind(whole.to_str().unwrap())
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    std::fs::read(whole).unwrap()
 }

@@ -3,8 +3,8 @@
 
 mod answer;
 mod app;
+pub mod database;
 mod inbox;
-mod leftover;
 mod operation;
 mod person;
 pub mod program;
@@ -12,6 +12,7 @@ pub mod repository;
 
 pub use answer::Answer;
 pub use app::TestApp;
+pub use database::TestDatabase;
 pub use inbox::assert_mail;
 pub use operation::*;
 pub use person::{PASSWORD, Person};
