@@ -409,11 +409,17 @@ mod tests {
     #[test]
     fn an_unusable_url_is_refused_without_its_password() {
         for (name, url) in [
-            ("DATABASE_URL", "postgres://ada:hunter2@localhost:port/muster"),
+            (
+                "DATABASE_URL",
+                "postgres://ada:hunter2@localhost:port/muster",
+            ),
             ("REDIS_URL", "redis2://ada:hunter2@localhost"),
         ] {
             let mistakes = read_with(&[(name, url)]).unwrap_err().join("\n");
-            assert!(mistakes.contains(name) && !mistakes.contains("hunter2"), "{mistakes}");
+            assert!(
+                mistakes.contains(name) && !mistakes.contains("hunter2"),
+                "{mistakes}"
+            );
         }
     }
 

@@ -55,7 +55,9 @@ impl MigrationTrait for Migration {
             replace_search(manager, table, &format!("search_text({})", all(columns))).await?;
         }
         connection
-            .execute_unprepared("ALTER TABLE users ALTER COLUMN username_key TYPE text COLLATE \"C\"")
+            .execute_unprepared(
+                "ALTER TABLE users ALTER COLUMN username_key TYPE text COLLATE \"C\"",
+            )
             .await?;
         Ok(())
     }
@@ -74,7 +76,9 @@ impl MigrationTrait for Migration {
             replace_search(manager, table, &all(columns)).await?;
         }
         connection
-            .execute_unprepared("DROP FUNCTION search_query(text[]); DROP FUNCTION search_text(text)")
+            .execute_unprepared(
+                "DROP FUNCTION search_query(text[]); DROP FUNCTION search_text(text)",
+            )
             .await?;
         Ok(())
     }
@@ -89,11 +93,7 @@ fn all(columns: &[&str]) -> String {
 }
 
 /// Dropping the column drops its index.
-async fn replace_search(
-    manager: &SchemaManager<'_>,
-    table: &str,
-    text: &str,
-) -> Result<(), DbErr> {
+async fn replace_search(manager: &SchemaManager<'_>, table: &str, text: &str) -> Result<(), DbErr> {
     manager
         .get_connection()
         .execute_unprepared(&format!(

@@ -217,7 +217,9 @@ impl ApprovalMutation {
                 let actor = access::require(ctx, access::APPROVE_USER)?;
                 let id = input.user_id.parse().ok();
                 let role = input.role.map(Into::into);
-                let answer = service::approval::approve(muster(ctx), &actor, id, role).await;
+                let cx = muster(ctx);
+                let verb = || service::approval::approve(cx, &actor, id, role);
+                let answer = cx.retried(verb).await;
                 settle(answer, |(user, approval)| ApproveUserPayload {
                     user: Some(User::new(actor, user)),
                     approval: Some(Approval::new(actor, approval)),
@@ -240,7 +242,9 @@ impl ApprovalMutation {
                 let actor = access::require(ctx, access::REJECT_USER)?;
                 let id = input.user_id.parse().ok();
                 let reason = input.reason.as_deref();
-                let answer = service::approval::reject(muster(ctx), &actor, id, reason).await;
+                let cx = muster(ctx);
+                let verb = || service::approval::reject(cx, &actor, id, reason);
+                let answer = cx.retried(verb).await;
                 settle(answer, |(user, approval)| RejectUserPayload {
                     user: Some(User::new(actor, user)),
                     approval: Some(Approval::new(actor, approval)),

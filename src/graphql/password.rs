@@ -84,7 +84,9 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Where to send the link.")] input: RequestPasswordResetInput,
     ) -> Option<Result<RequestPasswordResetPayload>> {
-        let answer = service::password::request_reset(muster(ctx), &input.email).await;
+        let cx = muster(ctx);
+        let verb = || service::password::request_reset(cx, &input.email);
+        let answer = cx.retried(verb).await;
         Some(settle(answer, |()| RequestPasswordResetPayload {
             accepted: true,
             user_errors: Vec::new(),
@@ -98,7 +100,9 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token, and the new password.")] input: ResetPasswordInput,
     ) -> Option<Result<ResetPasswordPayload>> {
-        let answer = service::password::reset(muster(ctx), &input.token, &input.new_password).await;
+        let cx = muster(ctx);
+        let verb = || service::password::reset(cx, &input.token, &input.new_password);
+        let answer = cx.retried(verb).await;
         let actor = access::actor(ctx);
         Some(settle(answer, |user| ResetPasswordPayload {
             user: Some(User::new(actor, user)),
@@ -116,13 +120,16 @@ impl PasswordMutation {
         Some(
             async {
                 let actor = access::require(ctx, access::CHANGE_PASSWORD)?;
-                let answer = service::password::change(
-                    muster(ctx),
-                    &actor,
-                    &input.current_password,
-                    &input.new_password,
-                )
-                .await;
+                let cx = muster(ctx);
+                let verb = || {
+                    service::password::change(
+                        cx,
+                        &actor,
+                        &input.current_password,
+                        &input.new_password,
+                    )
+                };
+                let answer = cx.retried(verb).await;
                 settle(answer, |user| ChangePasswordPayload {
                     user: Some(User::new(actor, user)),
                     user_errors: Vec::new(),

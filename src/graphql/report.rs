@@ -51,7 +51,9 @@ impl ReportMutation {
                 let input = input.unwrap_or_default();
                 let since = input.since.map(|at| at.0);
                 let until = input.until.map(|at| at.0);
-                let answer = service::report::request(muster(ctx), &actor, since, until).await;
+                let cx = muster(ctx);
+                let verb = || service::report::request(cx, &actor, since, until);
+                let answer = cx.retried(verb).await;
                 settle(answer, |()| RequestTaskReportPayload {
                     queued: true,
                     user_errors: Vec::new(),

@@ -182,8 +182,9 @@ impl SessionMutation {
         #[graphql(desc = "Who, and the password.")] input: LogInInput,
     ) -> Option<Result<LogInPayload>> {
         let client = ctx.data_opt::<Client>().cloned().unwrap_or_default();
-        let answer =
-            service::session::log_in(muster(ctx), &input.login, &input.password, &client).await;
+        let cx = muster(ctx);
+        let verb = || service::session::log_in(cx, &input.login, &input.password, &client);
+        let answer = cx.retried(verb).await;
         Some(settle(answer, |(tokens, user)| LogInPayload {
             access_token: Some(tokens.access.text),
             access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
@@ -202,7 +203,9 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Option<Result<RefreshSessionPayload>> {
-        let answer = service::session::refresh(muster(ctx), &input.refresh_token).await;
+        let cx = muster(ctx);
+        let verb = || service::session::refresh(cx, &input.refresh_token);
+        let answer = cx.retried(verb).await;
         Some(settle(answer, |tokens| RefreshSessionPayload {
             access_token: Some(tokens.access.text),
             access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
@@ -224,7 +227,9 @@ impl SessionMutation {
             async {
                 let actor = access::require(ctx, access::LOG_OUT)?;
                 let everywhere = input.and_then(|input| input.everywhere).unwrap_or(false);
-                let answer = service::session::log_out(muster(ctx), &actor, everywhere).await;
+                let cx = muster(ctx);
+                let verb = || service::session::log_out(cx, &actor, everywhere);
+                let answer = cx.retried(verb).await;
                 settle(answer, |()| LogOutPayload {
                     logged_out: true,
                     user_errors: Vec::new(),
@@ -245,7 +250,9 @@ impl SessionMutation {
             async {
                 let actor = access::require(ctx, access::REVOKE_SESSION)?;
                 let id = input.session_id.parse().ok();
-                let answer = service::session::revoke(muster(ctx), &actor, id).await;
+                let cx = muster(ctx);
+                let verb = || service::session::revoke(cx, &actor, id);
+                let answer = cx.retried(verb).await;
                 settle(answer, |id| RevokeSessionPayload {
                     session_id: Some(id.to_string().into()),
                     user_errors: Vec::new(),

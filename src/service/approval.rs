@@ -56,7 +56,7 @@ async fn decide(
     verdict: impl FnOnce(&mut Approval, &mut User),
 ) -> Result<(User, Approval)> {
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin_on_rights(actor).await?;
     let actor = &actor;
     let user_before = super::user::find(&tx, actor, user_id).await?;
     let approval = store::approval::find_of_user_to_change(&tx, actor, user_before.id).await?;

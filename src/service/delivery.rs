@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::store::{self, Tx};
 
 /// How long a job is taken to be on its way before the sweep sends another.
-pub const ANNOUNCEMENT: TimeDelta = TimeDelta::seconds(30);
+pub const ANNOUNCEMENT: TimeDelta = TimeDelta::seconds(20);
 
 /// What a mail is about.
 pub struct Notice {

@@ -20,6 +20,7 @@ pub use input::Patch;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
@@ -31,7 +32,7 @@ use crate::config::Settings;
 use crate::credential::{Passwords, Tokens};
 use crate::error::{Error, Result};
 use crate::generator::Generator;
-use crate::store::{self, Db, Tx};
+use crate::store::{self, Db, Lock, Tx};
 
 /// What every verb works with. Cheap to clone; one per process.
 #[derive(Clone)]
@@ -54,16 +55,57 @@ impl Context {
     /// right that was lost since the request began is not used once more.
     async fn begin(&self, actor: &Actor) -> Result<(Tx, Actor)> {
         let tx = self.db.begin().await?;
+        let actor = self.standing_of(&tx, actor).await?;
+        Ok((tx, actor))
+    }
+
+    /// As `begin`, for a verb that changes what people may do. One such is at work at a time, so
+    /// that each sees what the one before it left: two admins cannot unmake each other.
+    async fn begin_on_rights(&self, actor: &Actor) -> Result<(Tx, Actor)> {
+        let tx = self.db.begin().await?;
+        tx.lock(Lock::Rights).await?;
+        let actor = self.standing_of(&tx, actor).await?;
+        Ok((tx, actor))
+    }
+
+    async fn standing_of(&self, tx: &Tx, actor: &Actor) -> Result<Actor> {
         let Actor::User(viewer) = actor else {
-            return Ok((tx, *actor));
+            return Ok(*actor);
         };
         let session_id = viewer.session_id.ok_or(Error::Unauthenticated)?;
-        let standing = store::session::find_standing(&tx, session_id)
+        let standing = store::session::find_standing(tx, session_id)
             .await?
             .filter(|standing| standing.is_of(viewer.id, self.now()))
             .ok_or(Error::Unauthenticated)?;
         let role = standing.role;
-        Ok((tx, Actor::User(Viewer { role, ..*viewer })))
+        Ok(Actor::User(Viewer { role, ..*viewer }))
+    }
+
+    /// Does a verb again that the database gave up in favour of another one, as it does with one of
+    /// two that wait for each other. Nothing of the first try is left, so this is no repetition.
+    pub async fn retried<T, F: Future<Output = Result<T>>>(
+        &self,
+        verb: impl Fn() -> F,
+    ) -> Result<T> {
+        const TRIES: u32 = 5;
+        let mut tried = 1;
+        loop {
+            match verb().await {
+                Err(Error::Contended(reason)) if tried < TRIES => {
+                    tracing::debug!(
+                        reason,
+                        tried,
+                        "the database gave a verb up; it is tried again"
+                    );
+                    // Not all of those that met come back at the same moment.
+                    let [chance] = self.generator.bytes::<1>();
+                    let millis = u64::from(chance) * u64::from(tried) / 10;
+                    tokio::time::sleep(Duration::from_millis(millis)).await;
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
     }
 
     fn new_id(&self, now: DateTime<Utc>) -> Uuid {

@@ -14,6 +14,7 @@ use crate::store::{self, Tx};
 /// An id from outside: None when it is garbled, which is as good as unknown.
 pub type GivenId<T> = Option<T>;
 
+#[derive(Clone)]
 pub struct CreateTask {
     pub title: String,
     pub description: Option<String>,
@@ -69,6 +70,7 @@ pub async fn create(cx: &Context, actor: &Actor, input: CreateTask) -> Result<Ta
     Ok(task)
 }
 
+#[derive(Clone)]
 pub struct UpdateTask {
     pub task_id: GivenId<TaskId>,
     pub title: Patch<String>,

@@ -15,6 +15,7 @@ use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::policy;
 use crate::store::{self, Tx};
 
+#[derive(Clone)]
 pub struct SignUp {
     pub username: String,
     pub email: String,
@@ -114,6 +115,7 @@ pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
     Ok(user)
 }
 
+#[derive(Clone)]
 pub struct UpdateProfile {
     pub username: Patch<String>,
     pub first_name: Patch<String>,
@@ -153,6 +155,7 @@ pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -
     Ok(user)
 }
 
+#[derive(Clone)]
 pub struct UpdateUser {
     /// None when the id is garbled, which is as good as unknown.
     pub user_id: Option<UserId>,
@@ -175,7 +178,7 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
     let active = form.required_patch("active", &input.active).copied();
 
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin_on_rights(actor).await?;
     let actor = &actor;
     let before = find(&tx, actor, input.user_id).await?;
     policy::user::may_update(actor, &before).map_err(|refusal| refusal.at("userId"))?;
@@ -228,7 +231,7 @@ pub async fn set_role(
     role: Role,
 ) -> Result<User> {
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin_on_rights(actor).await?;
     let actor = &actor;
     let before = find(&tx, actor, user_id).await?;
     policy::user::may_set_role(actor, &before).map_err(|refusal| refusal.at("userId"))?;
@@ -253,7 +256,7 @@ pub async fn set_role(
 
 /// Deletes somebody. Their tasks stay, unassigned; their sessions and waiting mails go.
 pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<UserId> {
-    let (tx, actor) = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin_on_rights(actor).await?;
     let actor = &actor;
     let user = find(&tx, actor, user_id).await?;
     policy::user::may_delete(actor, &user).map_err(|refusal| refusal.at("userId"))?;

@@ -118,7 +118,10 @@ impl Tx {
     pub async fn lock(&self, lock: Lock) -> Result<()> {
         if self.engine() == Engine::Postgres {
             self.0
-                .execute_raw(Statement::from_string(DbBackend::Postgres, lock.statement()))
+                .execute_raw(Statement::from_string(
+                    DbBackend::Postgres,
+                    lock.statement(),
+                ))
                 .await?;
         }
         Ok(())
@@ -362,9 +365,8 @@ async fn open_postgres(address: &Address, statements: &Arc<AtomicU64>) -> Result
                 Ok(meta.idle_for < RESTED || sqlx::Connection::ping(connection).await.is_ok())
             })
         });
-    let connect = move || -> DatabaseConnection {
-        pool.clone().connect_lazy_with(options.clone()).into()
-    };
+    let connect =
+        move || -> DatabaseConnection { pool.clone().connect_lazy_with(options.clone()).into() };
     let connection = connect();
     connection
         .ping()

@@ -2,7 +2,7 @@
 //! only by the claim that still holds them.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
@@ -79,26 +79,52 @@ pub async fn update_if_held(tx: &Tx, before: &Model, after: &Model) -> Result<bo
     Ok(result.rows_affected == 1)
 }
 
-/// What can be claimed and has no job on its way, oldest first. `ignoring_announcements`: a job
-/// that was on its way may have died with the process before this one.
-pub async fn list_missed(
+/// What can be claimed and has no job on its way. `ignoring_announcements`: a job that was on its
+/// way may have died with the process before this one.
+fn missed(now: DateTime<Utc>, ignoring_announcements: bool) -> Condition {
+    let claimable = claimable(now);
+    if ignoring_announcements {
+        claimable
+    } else {
+        Condition::all()
+            .add(claimable)
+            .add(Column::AnnouncedUntil.lte(now))
+    }
+}
+
+/// Whether any mail was missed.
+pub async fn exists_missed(
     source: &impl Source,
+    now: DateTime<Utc>,
+    ignoring_announcements: bool,
+) -> Result<bool> {
+    let one: Option<DeliveryId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(missed(now, ignoring_announcements))
+        .limit(1)
+        .into_tuple()
+        .one(source.connection())
+        .await?;
+    Ok(one.is_some())
+}
+
+/// The mails that were missed, oldest first, but for those that another worker has just found.
+pub async fn list_missed_to_change(
+    tx: &Tx,
     now: DateTime<Utc>,
     ignoring_announcements: bool,
     limit: u64,
 ) -> Result<Vec<DeliveryId>> {
-    let mut select = Entity::find()
+    Ok(Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(claimable(now));
-    if !ignoring_announcements {
-        select = select.filter(Column::AnnouncedUntil.lte(now));
-    }
-    Ok(select
+        .filter(missed(now, ignoring_announcements))
         .order_by_asc(Column::DueAt)
         .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
-        .all(source.connection())
+        .all(tx.connection())
         .await?)
 }
 

@@ -48,11 +48,7 @@ fn seconds(engine: Engine, at: DateTime<Utc>) -> Value {
     }
 }
 
-async fn execute<const N: usize>(
-    tx: &Tx,
-    sql: &'static str,
-    values: [Value; N],
-) -> Result<()> {
+async fn execute<const N: usize>(tx: &Tx, sql: &'static str, values: [Value; N]) -> Result<()> {
     let connection = tx.connection();
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, values);

@@ -19,9 +19,7 @@ pub mod user;
 
 pub use connection::counting;
 pub use database::{Address, Db, Engine, JobPool, Lock, Source, Tx};
-pub use migrate::{
-    MigrationStatus, migrate_down, migrate_up, migration_status, refuse_newer,
-};
+pub use migrate::{MigrationStatus, migrate_down, migrate_up, migration_status, refuse_newer};
 pub use page::{Page, Position, SortKey, Window};
 
 use sea_orm::{DbErr, RuntimeErr};

@@ -53,10 +53,7 @@ mod tests {
 
     #[test]
     fn each_word_is_quoted_and_matches_from_its_beginning() {
-        assert_eq!(
-            for_fts5(&words("quarterly rep")),
-            "\"quarterly\"* \"rep\"*"
-        );
+        assert_eq!(for_fts5(&words("quarterly rep")), "\"quarterly\"* \"rep\"*");
         assert_eq!(
             for_fts5(&words("a\"b OR NOT*")),
             "\"a b\"* \"OR\"* \"NOT*\"*"

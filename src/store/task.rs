@@ -192,7 +192,8 @@ pub async fn list_by_assignee(
     }
     let sort = sort(source.engine(), order);
     let direction = sort.reading_order(window);
-    let mut ranked = select(source.engine(), actor, filter).filter(Column::AssigneeId.is_in(assignees.to_vec()));
+    let mut ranked =
+        select(source.engine(), actor, filter).filter(Column::AssigneeId.is_in(assignees.to_vec()));
     for condition in sort.between(window) {
         ranked = ranked.filter(condition);
     }
@@ -233,7 +234,9 @@ pub async fn list_by_assignee(
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &TaskFilter) -> Result<u64> {
-    Ok(select(source.engine(), actor, filter).count(source.connection()).await?)
+    Ok(select(source.engine(), actor, filter)
+        .count(source.connection())
+        .await?)
 }
 
 #[derive(FromQueryResult)]

@@ -131,7 +131,9 @@ pub async fn list(
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &UserFilter) -> Result<u64> {
-    Ok(select(source.engine(), actor, filter).count(source.connection()).await?)
+    Ok(select(source.engine(), actor, filter)
+        .count(source.connection())
+        .await?)
 }
 
 /// Whether there is any user at all.

@@ -15,10 +15,11 @@ use crate::error::Result;
 use crate::mail::{SendError, compose};
 use crate::store;
 
-/// What a worker holds is taken over this long after it was last heard of.
-const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// What a worker holds is taken over this long after it was last heard of. With the pause between
+/// two sweeps, a mail of a worker that was killed waits no longer than 30 seconds.
+const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// How often a worker that is still sending says so.
-const RENEWAL: Duration = Duration::from_secs(10);
+const RENEWAL: Duration = Duration::from_secs(5);
 /// Claims that never came back with an answer, after which a mail is taken to kill its workers.
 const CRASHES_MAX: i32 = 10;
 const BACK_OFF_FIRST: TimeDelta = TimeDelta::seconds(30);

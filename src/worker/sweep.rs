@@ -47,11 +47,12 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
 pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Result<()> {
     let cx = &worker.cx;
     let now = cx.now();
-    let missed = store::delivery::list_missed(&cx.db, now, after_start, BATCH).await?;
-    if missed.is_empty() {
+    // Most of the time there is nothing, and no writer need wait for this look.
+    if !store::delivery::exists_missed(&cx.db, now, after_start).await? {
         return Ok(());
     }
     let tx = cx.db.begin().await?;
+    let missed = store::delivery::list_missed_to_change(&tx, now, after_start, BATCH).await?;
     store::delivery::announce(&tx, &missed, now + ANNOUNCEMENT).await?;
     for delivery_id in missed {
         let job = Job::Deliver { delivery_id };

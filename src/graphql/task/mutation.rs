@@ -142,7 +142,9 @@ impl TaskMutation {
                     deadline: input.deadline.map(|at| at.0),
                     assignee_id: input.assignee_id.map(|id| id.parse().ok()),
                 };
-                let answer = service::task::create(muster(ctx), &actor, input).await;
+                let cx = muster(ctx);
+                let verb = || service::task::create(cx, &actor, input.clone());
+                let answer = cx.retried(verb).await;
                 settle(answer, |task| CreateTaskPayload {
                     task: Some(Task::new(actor, task)),
                     ..Default::default()
@@ -169,7 +171,9 @@ impl TaskMutation {
                     deadline: patch(input.deadline, |at| at.0),
                     expected_version: input.expected_version,
                 };
-                let answer = service::task::update(muster(ctx), &actor, input).await;
+                let cx = muster(ctx);
+                let verb = || service::task::update(cx, &actor, input.clone());
+                let answer = cx.retried(verb).await;
                 settle(answer, |task| UpdateTaskPayload {
                     task: Some(Task::new(actor, task)),
                     ..Default::default()
@@ -192,8 +196,9 @@ impl TaskMutation {
                 let id = input.task_id.parse().ok();
                 let status = input.status.into();
                 let version = input.expected_version;
-                let answer =
-                    service::task::set_status(muster(ctx), &actor, id, status, version).await;
+                let cx = muster(ctx);
+                let verb = || service::task::set_status(cx, &actor, id, status, version);
+                let answer = cx.retried(verb).await;
                 settle(answer, |task| SetTaskStatusPayload {
                     task: Some(Task::new(actor, task)),
                     ..Default::default()
@@ -217,8 +222,9 @@ impl TaskMutation {
                 let id = input.task_id.parse().ok();
                 let assignee = patch(input.assignee_id, |id| id.parse().ok());
                 let version = input.expected_version;
-                let answer =
-                    service::task::assign(muster(ctx), &actor, id, assignee, version).await;
+                let cx = muster(ctx);
+                let verb = || service::task::assign(cx, &actor, id, assignee.clone(), version);
+                let answer = cx.retried(verb).await;
                 settle(answer, |task| AssignTaskPayload {
                     task: Some(Task::new(actor, task)),
                     ..Default::default()
@@ -239,7 +245,9 @@ impl TaskMutation {
             async {
                 let actor = access::require(ctx, access::DELETE_TASK)?;
                 let id = input.task_id.parse().ok();
-                let answer = service::task::delete(muster(ctx), &actor, id).await;
+                let cx = muster(ctx);
+                let verb = || service::task::delete(cx, &actor, id);
+                let answer = cx.retried(verb).await;
                 settle(answer, |id| DeleteTaskPayload {
                     deleted_task_id: Some(id.to_string().into()),
                     ..Default::default()

@@ -97,7 +97,9 @@ impl UserMutation {
                     last_name: patch(input.last_name, |text| text),
                     active: patch(input.active, |active| active),
                 };
-                let answer = service::user::update(muster(ctx), &actor, input).await;
+                let cx = muster(ctx);
+                let verb = || service::user::update(cx, &actor, input.clone());
+                let answer = cx.retried(verb).await;
                 settle(answer, |user| UpdateUserPayload {
                     user: Some(User::new(actor, user)),
                     ..Default::default()
@@ -120,7 +122,9 @@ impl UserMutation {
                 let actor = access::require(ctx, access::SET_USER_ROLE)?;
                 let id = input.user_id.parse().ok();
                 let role = input.role.into();
-                let answer = service::user::set_role(muster(ctx), &actor, id, role).await;
+                let cx = muster(ctx);
+                let verb = || service::user::set_role(cx, &actor, id, role);
+                let answer = cx.retried(verb).await;
                 settle(answer, |user| {
                     // Whoever changed their own role sees the answer with the new one.
                     let actor = actor.with_role_of(&user);
@@ -146,7 +150,9 @@ impl UserMutation {
             async {
                 let actor = access::require(ctx, access::DELETE_USER)?;
                 let id = input.user_id.parse().ok();
-                let answer = service::user::delete(muster(ctx), &actor, id).await;
+                let cx = muster(ctx);
+                let verb = || service::user::delete(cx, &actor, id);
+                let answer = cx.retried(verb).await;
                 settle(answer, |id| DeleteUserPayload {
                     deleted_user_id: Some(id.to_string().into()),
                     ..Default::default()

@@ -63,7 +63,9 @@ impl SignUpMutation {
             requested_role: input.requested_role.map(Into::into),
             time_zone: input.time_zone,
         };
-        let answer = service::user::sign_up(muster(ctx), input).await;
+        let cx = muster(ctx);
+        let verb = || service::user::sign_up(cx, input.clone());
+        let answer = cx.retried(verb).await;
         Some(settle(answer, |user| SignUpPayload {
             user: Some(User::as_viewer(user)),
             ..Default::default()
@@ -114,7 +116,9 @@ impl ProfileMutation {
                     last_name: patch(input.last_name, |text| text),
                     time_zone: patch(input.time_zone, |text| text),
                 };
-                let answer = service::user::update_profile(muster(ctx), &actor, input).await;
+                let cx = muster(ctx);
+                let verb = || service::user::update_profile(cx, &actor, input.clone());
+                let answer = cx.retried(verb).await;
                 settle(answer, |user| UpdateProfilePayload {
                     user: Some(User::new(actor, user)),
                     ..Default::default()

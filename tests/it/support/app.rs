@@ -1,18 +1,18 @@
 //! A Muster of the test's own: a database of its own, a clock
 //! that stands still, seeded ids, mails in memory, and real HTTP.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster::app::App;
 use muster::clock::Clock;
 use muster::config::{self, Settings};
 use muster::generator::Generator;
+use muster::http;
 use muster::mail::{Mailer, Outbox};
 use muster::service::Context;
 use muster::service::user::{CreateAdmin, create_admin};
-use muster::http;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -175,12 +175,14 @@ impl TestApp {
     }
 
     /// Changes rows behind the app's back.
-    pub async fn sql(&self, statement: &'static str) {
-        assert_ne!(self.executes(statement).await, 0, "{statement}");
+    pub async fn sql(&self, statement: impl Into<String>) {
+        let statement = statement.into();
+        let touched = self.executes(statement.as_str()).await;
+        assert_ne!(touched, 0, "{statement}");
     }
 
     /// Does anything to the database behind the app's back, and says how many rows it touched.
-    pub async fn executes(&self, statement: &'static str) -> u64 {
+    pub async fn executes(&self, statement: impl Into<String>) -> u64 {
         self.database.executes(statement).await
     }
 

@@ -84,6 +84,19 @@ impl TestDatabase {
         }
     }
 
+    /// What is said differently to the two engines.
+    pub fn either(&self, on_sqlite: &'static str, on_postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => on_sqlite,
+            Self::Postgres { .. } => on_postgres,
+        }
+    }
+
+    /// The table of jobs.
+    pub fn jobs(&self) -> &'static str {
+        self.either("Jobs", "apalis.jobs")
+    }
+
     /// With the limits of the default settings.
     pub fn address(&self) -> Address {
         address(self.url())
@@ -144,7 +157,11 @@ impl TestDatabase {
                 ] {
                     let rows = sqlx::query(query).fetch_all(&mut connection).await;
                     let texts = rows.unwrap();
-                    everything.extend(texts.iter().flat_map(|row| row.get::<String, _>(0).into_bytes()));
+                    everything.extend(
+                        texts
+                            .iter()
+                            .flat_map(|row| row.get::<String, _>(0).into_bytes()),
+                    );
                 }
                 everything
             }
@@ -154,14 +171,8 @@ impl TestDatabase {
     /// The jobs and mails that nobody carried out. From any thread, whatever its runtime is doing.
     pub fn leftover(&self) -> Vec<String> {
         std::thread::scope(|scope| {
-            let query = match self {
-                Self::Sqlite { .. } => LEFTOVER.to_owned(),
-                Self::Postgres { .. } => LEFTOVER.replace("Jobs", "apalis.jobs"),
-            };
-            scope
-                .spawn(|| block_on(self.reads(query)))
-                .join()
-                .unwrap()
+            let query = LEFTOVER.replace("Jobs", self.jobs());
+            scope.spawn(|| block_on(self.reads(query))).join().unwrap()
         })
     }
 }
