@@ -3,12 +3,18 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::credential::{Passwords, Tokens};
+use crate::event::{self, Events, Transport};
 use crate::generator::Generator;
 use crate::mail::Mailer;
-use crate::service::{Context, Wake};
+use crate::metrics::Metrics;
+use crate::redis::Redis;
+use crate::service::Context;
 use crate::store::{self, Address, Db};
 use crate::worker::Worker;
 use crate::{graphql, http};
@@ -17,6 +23,7 @@ use crate::{graphql, http};
 pub struct App {
     pub cx: Context,
     mailer: Mailer,
+    redis: Option<Redis>,
 }
 
 impl App {
@@ -67,6 +74,13 @@ impl App {
             clock.clone(),
             generator.clone(),
         );
+        let metrics = Metrics::default();
+        let redis = match &settings.redis_url {
+            Some(url) => Some(Redis::new(url.expose(), metrics.clone())?),
+            None => None,
+        };
+        // Processes on one SQLite file could share it, too, but so could strangers to that file.
+        let shared = redis.clone().filter(|_| settings.is_on_postgres());
         let cx = Context {
             db,
             clock,
@@ -74,13 +88,26 @@ impl App {
             passwords: Passwords::new(&settings),
             tokens,
             settings: Arc::new(settings),
-            wake: Wake::default(),
+            events: Events::default(),
+            cache: Cache::new(shared, metrics.clone()),
+            metrics,
         };
-        Ok(Self { cx, mailer })
+        Ok(Self { cx, mailer, redis })
     }
 
     pub fn router(&self) -> axum::Router {
         http::router(self.cx.clone(), graphql::schema(self.cx.clone()))
+    }
+
+    /// Carries events to and from the other processes on this database, until it is cancelled.
+    pub async fn relay(&self, cancel: CancellationToken) {
+        let transport = match &self.redis {
+            Some(redis) => Transport::Redis(redis.clone()),
+            None if self.cx.settings.is_on_postgres() => Transport::Postgres(self.cx.db.clone()),
+            // One process, or one that looks by itself every two seconds.
+            None => return,
+        };
+        event::relay(self.cx.events.clone(), transport, cancel).await;
     }
 
     pub fn worker(&self) -> Worker {

@@ -64,6 +64,8 @@ pub struct Settings {
     pub rate_limit: bool,
     pub metrics_token: Option<Secret>,
     pub worker: bool,
+    /// Where traces go, if anywhere.
+    pub otlp_endpoint: Option<Url>,
     pub log: String,
     /// None: text on a terminal, else JSON.
     pub log_format: Option<LogFormat>,
@@ -167,6 +169,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         rate_limit: reader.choice("RATE_LIMIT", ["on", "off"]),
         metrics_token: reader.optional("METRICS_TOKEN").map(Secret::new),
         worker: reader.choice("WORKER", ["on", "off"]),
+        otlp_endpoint: reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT"),
         log: reader.log_filter("LOG"),
         log_format: reader.log_format("LOG_FORMAT"),
         public_url,
@@ -426,7 +429,6 @@ mod tests {
     #[test]
     fn a_database_that_no_file_holds_is_refused() {
         for url in [
-            "postgres://localhost:port/muster",
             "sqlite:",
             "sqlite://?mode=rwc",
             "sqlite::memory:",

@@ -5,18 +5,22 @@
 
 pub mod actor;
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod entity;
 pub mod error;
+pub mod event;
 pub mod generator;
 pub mod graphql;
 pub mod http;
 pub mod job;
 pub mod mail;
+pub mod metrics;
 pub mod policy;
+pub mod redis;
 pub mod service;
 pub mod store;
 pub mod telemetry;

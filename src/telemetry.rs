@@ -1,11 +1,22 @@
-//! The log: to standard error, as text for people or JSON for machines. Each
-//! event is one line, whatever it quotes.
+//! The log, to standard error, as text for people or JSON for machines: each event
+//! is one line, whatever it quotes. And traces, to an OpenTelemetry collector if
+//! there is one: what was done and for how long, with SQL but without its values.
 
 use std::io::{self, IsTerminal, Write, stderr};
 
-use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use http::HeaderMap;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::{Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, Settings};
@@ -13,15 +24,86 @@ use crate::config::{LogFormat, Settings};
 /// Statements carry people's data. They are logged only by whoever names these targets in LOG.
 const QUIET: &[&str] = &["sqlx", "sea_orm", "sea_orm_migration", "apalis", "lettre"];
 
-/// Starts the log for the rest of the process. The error is a line for the operator.
-pub fn start(settings: &Settings) -> Result<(), String> {
+/// What was started. To be finished, so that the last traces are sent.
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+/// Starts log and traces for the rest of the process. The error is a line for the operator.
+pub fn start(settings: &Settings) -> Result<Telemetry, String> {
     let on_terminal = stderr().is_terminal();
-    let subscriber = subscriber(settings, on_terminal, stderr)?;
-    subscriber
+    let log = log(settings, on_terminal, stderr)?;
+    let provider = provider(settings)?;
+    let traces = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("muster"))
+            // Our own spans, not what is logged in them: that may name people.
+            .with_filter(filter_fn(|metadata| {
+                metadata.is_span() && metadata.target().starts_with("muster")
+            }))
+    });
+    tracing_subscriber::registry()
+        .with(log)
+        .with(traces)
         .try_init()
         .map_err(|error| format!("the log cannot be started: {error}"))?;
     log_panics();
-    Ok(())
+    Ok(Telemetry(provider))
+}
+
+impl Telemetry {
+    /// Sends what has not been sent yet.
+    pub fn finish(self) {
+        if let Some(provider) = self.0
+            && let Err(error) = provider.shutdown()
+        {
+            tracing::warn!(%error, "the last traces could not be sent");
+        }
+    }
+}
+
+fn provider(settings: &Settings) -> Result<Option<SdkTracerProvider>, String> {
+    let Some(endpoint) = &settings.otlp_endpoint else {
+        return Ok(None);
+    };
+    let endpoint = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_endpoint(endpoint)
+        .build()
+        .map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used: {error}"))?;
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(Resource::builder().with_service_name("muster").build())
+        .build();
+    Ok(Some(provider))
+}
+
+/// Makes a request's span a part of the trace that its caller is in, by the header `traceparent`
+/// (W3C Trace Context), and notes the trace in the span's field `trace_id`.
+pub fn join_trace(span: &Span, headers: &HeaderMap) {
+    let parent = TraceContextPropagator::new().extract(&Headers(headers));
+    let mut trace_id = parent.span().span_context().trace_id();
+    if parent.span().span_context().is_valid() && span.set_parent(parent).is_err() {
+        tracing::trace!("there are no traces to join");
+    }
+    let own = span.context().span().span_context().trace_id();
+    if own != opentelemetry::trace::TraceId::INVALID {
+        trace_id = own;
+    }
+    if trace_id != opentelemetry::trace::TraceId::INVALID {
+        span.record("trace_id", tracing::field::display(trace_id));
+    }
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
 }
 
 /// Logs panics like every other failure, with the request that they happened in, instead of
@@ -34,25 +116,28 @@ fn log_panics() {
     }));
 }
 
-fn subscriber<W: Write + 'static>(
+fn log<S, W: Write + 'static>(
     settings: &Settings,
     on_terminal: bool,
     writer: impl Fn() -> W + Send + Sync + 'static,
-) -> Result<Box<dyn Subscriber + Send + Sync>, String> {
-    let builder = fmt::Subscriber::builder().with_env_filter(filter(&settings.log)?);
+) -> Result<Box<dyn Layer<S> + Send + Sync>, String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let format = match settings.log_format {
         Some(format) => format,
         None if on_terminal => LogFormat::Text,
         None => LogFormat::Json,
     };
     let styled = on_terminal && format == LogFormat::Text;
-    let builder = builder.with_ansi(styled).with_writer(move || OneLine {
+    let layer = fmt::layer().with_ansi(styled).with_writer(move || OneLine {
         writer: writer(),
         styled,
     });
+    let filter = filter(&settings.log)?;
     Ok(match format {
-        LogFormat::Text => Box::new(builder.finish()),
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Text => layer.with_filter(filter).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
     })
 }
 
@@ -141,6 +226,8 @@ fn push_printable(line: &mut String, character: char) {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use tracing_subscriber::registry::Registry;
+
     use super::*;
     use crate::config;
 
@@ -166,7 +253,8 @@ mod tests {
         .unwrap();
         let memory = Memory::default();
         let writer = memory.clone();
-        let subscriber = subscriber(&settings, on_terminal, move || writer.clone()).unwrap();
+        let log = log::<Registry, _>(&settings, on_terminal, move || writer.clone()).unwrap();
+        let subscriber = tracing_subscriber::registry().with(log);
         tracing::subscriber::with_default(subscriber, events);
         let bytes = memory.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()

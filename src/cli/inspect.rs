@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::{Direction, Failure, machine, mailer, print};
 use crate::app::App;
 use crate::config::Settings;
+use crate::metrics::Metrics;
+use crate::redis::Redis;
 use crate::service::demo;
 use crate::store::{self, Address, Db};
 
@@ -36,17 +38,28 @@ pub(super) async fn check(settings: Settings) -> Result<(), Failure> {
         Err(Failure::Failed(line) | Failure::Unusable(line)) => Err(line),
     };
     let mut amiss = Vec::new();
-    for (name, found) in [("database", database), ("mail", mail)] {
+    let redis = check_redis(&settings).await;
+    for (name, found) in [("database", database), ("redis", redis), ("mail", mail)] {
         match found {
             Ok(found) => print(&format!("{name:<9} {found}")),
             Err(line) => amiss.push(format!("{name}: {line}")),
         }
     }
-    print("redis     not used: REDIS_URL is not set");
     if amiss.is_empty() {
         Ok(())
     } else {
         Err(Failure::Failed(amiss.join("\n")))
+    }
+}
+
+async fn check_redis(settings: &Settings) -> Result<String, String> {
+    match &settings.redis_url {
+        None => Ok("not used: REDIS_URL is not set".into()),
+        Some(url) => {
+            let redis = Redis::new(url.expose(), Metrics::default())?;
+            redis.check().await?;
+            Ok("reached".into())
+        }
     }
 }
 

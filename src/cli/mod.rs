@@ -111,8 +111,8 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve => serve::serve(logged(settings()?)?).await,
-        Command::Worker => serve::worker(logged(settings()?)?).await,
+        Command::Serve => logged(serve::serve).await,
+        Command::Worker => logged(serve::worker).await,
         Command::Migrate { direction } => inspect::migrate(&settings()?, direction).await,
         Command::CreateAdmin(arguments) => {
             // What is wrong with the arguments is told before anything is opened.
@@ -132,10 +132,17 @@ fn settings() -> Result<Settings, Failure> {
     config::load().map_err(|mistakes| Failure::Failed(mistakes.to_string()))
 }
 
-/// Starts the log. Commands that end soon have none: what they have to say, they print.
-fn logged(settings: Settings) -> Result<Settings, Failure> {
-    telemetry::start(&settings)?;
-    Ok(settings)
+/// Runs a command with log and traces. Commands that end soon have none: what they have to say,
+/// they print.
+async fn logged<F>(command: impl FnOnce(Settings) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let settings = settings()?;
+    let telemetry = telemetry::start(&settings)?;
+    let done = command(settings).await;
+    telemetry.finish();
+    done
 }
 
 fn mailer(settings: &Settings) -> Result<Mailer, Failure> {

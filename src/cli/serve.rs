@@ -27,6 +27,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
 
     let cancel = stop_on_signal()?;
     tracing::info!(%listen, %public_url, "serving");
+    let relay = relay(&app, &cancel);
     let worker = with_worker.then(|| {
         tracing::info!("{mail}");
         let worker = app.worker();
@@ -41,6 +42,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     {
         tracing::error!(%error, "the worker ended badly");
     }
+    relay.abort();
     served.map_err(|error| format!("serving ended: {error}"))?;
     tracing::info!("stopped");
     Ok(())
@@ -53,9 +55,17 @@ pub(super) async fn worker(settings: Settings) -> Result<(), Failure> {
     let app = App::attach(settings, clock, generator, mailer).await?;
     let cancel = stop_on_signal()?;
     tracing::info!("working; {mail}");
+    let relay = relay(&app, &cancel);
     app.worker().run(cancel).await;
+    relay.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Carries events to and from the other processes, in the background.
+fn relay(app: &App, cancel: &CancellationToken) -> tokio::task::JoinHandle<()> {
+    let (app, cancel) = (app.clone(), cancel.clone());
+    tokio::spawn(async move { app.relay(cancel).await })
 }
 
 /// Cancelled by SIGTERM or SIGINT.

@@ -44,8 +44,9 @@ settings! {
     "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
     "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";
     "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks; checked already, used once rate limits come.";
-    "METRICS_TOKEN", None, "Bearer token for /metrics, without one only callers on loopback are answered; checked already, used once metrics come.";
+    "METRICS_TOKEN", None, "Bearer token for /metrics; without one only callers on loopback are answered.";
     "WORKER", Some("on"), "on, or off when this process shall serve only.";
     "LOG", Some("info"), "What is logged, as a tracing filter such as info,muster=debug.";
+    "OTEL_EXPORTER_OTLP_ENDPOINT", None, "OpenTelemetry collector that traces are sent to by OTLP over HTTP, such as http://localhost:4318.";
     "LOG_FORMAT", None, "text or json; when absent, text on a terminal and json elsewhere.";
 }

@@ -133,6 +133,15 @@ impl<'a> Reader<'a> {
         )
     }
 
+    pub fn optional_url(&mut self, name: &str) -> Option<Url> {
+        let text = self.optional(name)?;
+        let url = page(&text);
+        if url.is_none() {
+            self.mistake(name, "must be an http or https URL");
+        }
+        url
+    }
+
     pub fn reset_url(&mut self, name: &str, public_url: &Url) -> Url {
         let mut default = public_url.clone();
         default.set_path(&format!(

@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::UserId;
 
@@ -63,7 +64,20 @@ impl std::fmt::Debug for PasswordHash {
 }
 
 /// Ordered: each role may do all that the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Role {
     #[sea_orm(string_value = "EMPLOYEE")]
@@ -74,7 +88,20 @@ pub enum Role {
     Admin,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+impl Role {
+    /// As it is stored, and as the schema has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Employee => "EMPLOYEE",
+            Self::Manager => "MANAGER",
+            Self::Admin => "ADMIN",
+        }
+    }
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum UserStatus {
     #[sea_orm(string_value = "PENDING")]

@@ -6,6 +6,7 @@
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::LengthLimitError;
 use serde_json::json;
+use tracing::Instrument;
 
 use super::accept::MediaType;
 use super::caller::caller;
@@ -28,6 +30,7 @@ use super::params::{Malformed, Params};
 use super::{BODY_MAX, Shared};
 use crate::error::Error;
 use crate::graphql::{self, error, limits};
+use crate::metrics::{Answered, counting_statements};
 
 /// For a body to arrive, and again for its operation to run.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -147,13 +150,36 @@ async fn answer(
     params: Params,
 ) -> Response {
     let request_id = incoming.request_id.0.clone();
-    let mut response = match bounded(execute(shared, incoming, params)).await {
+    let began = tokio::time::Instant::now();
+    let seen = Seen::default();
+    let execution = bounded(execute(shared, incoming, params, &seen));
+    let (outcome, statements) = counting_statements(execution).await;
+    let mut response = match outcome {
         Ok(Outcome::Executed(response)) => *response,
         Ok(Outcome::MutationByGet) => return mutation_by_get(media_type),
         Err(error) => failed(error),
     };
     error::finish(&mut response, &request_id);
+    shared.cx.metrics.answered(&Answered {
+        operation: seen.operation.get().map(String::as_str),
+        role: seen.role.get().copied(),
+        outcome: response
+            .errors
+            .first()
+            .and_then(error::code)
+            .unwrap_or("ok"),
+        took: began.elapsed(),
+        statements,
+    });
     write(media_type, response)
+}
+
+/// What came to light of a request before it ended, however it did.
+#[derive(Default)]
+struct Seen {
+    /// The name of an operation that was found good enough to run.
+    operation: OnceLock<String>,
+    role: OnceLock<&'static str>,
 }
 
 /// Waits for an operation no longer than the time limit, and survives its panic. One that is
@@ -173,7 +199,7 @@ enum Outcome {
     MutationByGet,
 }
 
-async fn execute(shared: &Shared, incoming: Incoming, params: Params) -> Outcome {
+async fn execute(shared: &Shared, incoming: Incoming, params: Params, seen: &Seen) -> Outcome {
     let executed = |response| Outcome::Executed(Box::new(response));
     let peer = incoming.peer.map(|Extension(ConnectInfo(peer))| peer);
     let caller = match caller(&shared.cx, &shared.proxies, peer, &incoming.headers).await {
@@ -181,6 +207,9 @@ async fn execute(shared: &Shared, incoming: Incoming, params: Params) -> Outcome
         Err(error) => return executed(failed(error)),
     };
     let role = caller.actor.viewer().map(|viewer| viewer.role);
+    if let Some(role) = role {
+        seen.role.get_or_init(|| role.name());
+    }
     let name = params.operation_name.as_deref();
     let document = match limits::check(&params.query, name, &params.variables, role) {
         Ok(document) => document,
@@ -189,10 +218,23 @@ async fn execute(shared: &Shared, incoming: Incoming, params: Params) -> Outcome
     if incoming.by_get && is_mutation(&document, name) {
         return Outcome::MutationByGet;
     }
+    let operation = name.or_else(|| only_name(&document)).unwrap_or("unnamed");
+    let span = tracing::info_span!("operation", graphql.operation.name = operation);
+    if operation != "unnamed" {
+        seen.operation.get_or_init(|| operation.to_owned());
+    }
     let mut request = params.into_request();
     request.set_parsed_query(document);
     let request = graphql::request(&shared.cx, request, caller);
-    executed(shared.schema.execute(request).await)
+    executed(shared.schema.execute(request).instrument(span).await)
+}
+
+/// The name of the only operation, where it has one.
+fn only_name(document: &ExecutableDocument) -> Option<&str> {
+    let mut operations = document.operations.iter();
+    let (name, _) = operations.next()?;
+    let name = name.map(async_graphql::Name::as_str)?;
+    operations.next().is_none().then_some(name)
 }
 
 /// Whether the operation that would run is anything but a query.

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::config::CorsOrigins;
 use crate::service::Context;
+use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_MAX: usize = 64;
@@ -67,7 +68,8 @@ async fn identify(State(cx): State<Context>, mut request: Request, next: Next) -
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let span = tracing::info_span!("request", request_id = %id);
+    let span = tracing::info_span!("request", request_id = %id, trace_id = tracing::field::Empty);
+    telemetry::join_trace(&span, request.headers());
     let began = tokio::time::Instant::now();
     async move {
         let mut response = next.run(request).await;

@@ -9,6 +9,7 @@ mod caller;
 mod endpoint;
 mod head_timeout;
 mod layers;
+mod metrics;
 mod page;
 mod params;
 pub mod server;
@@ -48,6 +49,7 @@ pub fn router(cx: Context, schema: Schema) -> Router {
                 .post(endpoint::post)
                 .fallback(endpoint::other_method),
         )
+        .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready));
     if introspection {

@@ -10,6 +10,7 @@ use crate::entity::approval::Model as Approval;
 use crate::entity::user::Model as User;
 use crate::entity::{ApprovalDecision, MailKind, Role, UserId, UserStatus};
 use crate::error::{Problem, ProblemCode, Result};
+use crate::event::Event;
 use crate::policy;
 use crate::store;
 
@@ -92,7 +93,7 @@ async fn decide(
     };
     enqueue(cx, &tx, Some(&user), notice, now).await?;
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), decision = ?approval.decision, "a sign-up was decided on");
     Ok((user, approval))
 }

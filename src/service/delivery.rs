@@ -27,7 +27,7 @@ pub struct Notice {
 /// Enqueues the mail for this person. With None the same rows are written but nothing is ever
 /// sent, so that a caller cannot tell by the time whether there is such a person.
 ///
-/// Call `cx.wake.workers()` once the transaction is committed.
+/// Call `cx.events.publish(Event::JobsDue)` once the transaction is committed.
 pub(super) async fn enqueue(
     cx: &Context,
     tx: &Tx,

@@ -15,6 +15,7 @@ pub mod report;
 pub mod session;
 pub mod task;
 pub mod user;
+pub mod waiting;
 
 pub use input::Patch;
 
@@ -23,15 +24,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::actor::{Actor, Viewer};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::credential::{Passwords, Tokens};
 use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::generator::Generator;
+use crate::metrics::Metrics;
 use crate::store::{self, Db, Lock, Tx};
 
 /// What every verb works with. Cheap to clone; one per process.
@@ -43,7 +46,9 @@ pub struct Context {
     pub settings: Arc<Settings>,
     pub passwords: Passwords,
     pub tokens: Tokens,
-    pub wake: Wake,
+    pub events: Events,
+    pub cache: Cache,
+    pub metrics: Metrics,
 }
 
 impl Context {
@@ -110,27 +115,6 @@ impl Context {
 
     fn new_id(&self, now: DateTime<Utc>) -> Uuid {
         self.generator.uuid(now)
-    }
-}
-
-/// Tells the workers of this process that a job was committed, so that they need not wait for
-/// their next look at the queue. A hint only: a job nobody was woken for is found all the same.
-#[derive(Clone)]
-pub struct Wake(Arc<watch::Sender<()>>);
-
-impl Default for Wake {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(())))
-    }
-}
-
-impl Wake {
-    pub fn workers(&self) {
-        self.0.send_replace(());
-    }
-
-    pub fn subscribe(&self) -> watch::Receiver<()> {
-        self.0.subscribe()
     }
 }
 

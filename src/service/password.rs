@@ -13,6 +13,7 @@ use crate::entity::reset_token::Model as StoredToken;
 use crate::entity::user::{Model as User, PasswordHash};
 use crate::entity::{MailKind, ResetTokenId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::event::Event;
 use crate::store::{self, Source, Tx};
 
 /// How long a mailed link is good for. OWASP ASVS 5.0 (6.5.5) says 10 minutes for codes that are
@@ -51,7 +52,7 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
     store::reset_token::insert(&tx, token).await?;
     enqueue(cx, &tx, user.as_ref(), notice, now).await?;
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     Ok(())
 }
 
@@ -70,7 +71,7 @@ pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User
     let user = set_password(cx, &tx, user, hash, now).await?;
     store::session::delete_all_of(&tx, user.id, None).await?;
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "a password was reset by link");
     Ok(user)
 }
@@ -106,7 +107,7 @@ pub async fn change(
     let user = set_password(cx, &tx, current, hash, cx.now()).await?;
     store::session::delete_all_of(&tx, user.id, viewer.session_id).await?;
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "somebody changed their password");
     Ok(user)
 }

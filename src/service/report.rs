@@ -9,6 +9,7 @@ use super::input::Form;
 use crate::actor::Actor;
 use crate::entity::MailKind;
 use crate::error::{Error, ProblemCode, Result};
+use crate::event::Event;
 use crate::store;
 
 const DEFAULT_PERIOD: TimeDelta = TimeDelta::days(7);
@@ -47,6 +48,6 @@ pub async fn request(
         .ok_or(Error::Unauthenticated)?;
     enqueue(cx, &tx, Some(&user), notice, now).await?;
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     Ok(())
 }

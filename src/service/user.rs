@@ -12,6 +12,7 @@ use crate::entity::approval::Model as Approval;
 use crate::entity::user::{Model as User, PasswordHash};
 use crate::entity::{ApprovalDecision, ApprovalId, MailKind, Role, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::event::Event;
 use crate::policy;
 use crate::store::{self, Tx};
 
@@ -77,7 +78,7 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
     store::approval::insert(&tx, approval).await?;
     enqueue(cx, &tx, Some(&user), notice, now).await?;
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "somebody signed up");
     Ok(user)
 }

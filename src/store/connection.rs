@@ -13,16 +13,7 @@ use sea_orm::{
 };
 use tracing::{Instrument, Span};
 
-tokio::task_local! {
-    static STATEMENTS: Arc<AtomicU64>;
-}
-
-/// Runs the work of one request, and says how many statements it sent.
-pub async fn counting<T>(work: impl Future<Output = T>) -> (T, u64) {
-    let statements = Arc::new(AtomicU64::new(0));
-    let done = STATEMENTS.scope(Arc::clone(&statements), work).await;
-    (done, statements.load(Ordering::Relaxed))
-}
+use crate::metrics;
 
 /// What happens around each statement.
 #[derive(Clone)]
@@ -40,10 +31,7 @@ impl Watch {
         work: impl Future<Output = Result<T, DbErr>> + Send,
     ) -> Option<Result<T, DbErr>> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        // Outside of a request nobody counts.
-        if let Ok(of_request) = STATEMENTS.try_with(Arc::clone) {
-            of_request.fetch_add(1, Ordering::Relaxed);
-        }
+        metrics::count_statement();
         self.bounded(work.instrument(span)).await
     }
 

@@ -211,6 +211,11 @@ impl Db {
         super::migrate::check(self).await
     }
 
+    /// How long a statement, a lock or a connection is waited for on `PostgreSQL`.
+    pub(super) fn timeout(&self) -> Duration {
+        self.address.timeout
+    }
+
     /// SQL statements sent since the start, transaction control not counted.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)

@@ -128,6 +128,32 @@ pub async fn list_missed_to_change(
         .await?)
 }
 
+/// How many mails are due or being sent, by state.
+pub async fn count_unfinished(source: &impl Source) -> Result<Vec<(String, i64)>> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "count")
+        .filter(Column::State.is_in([DeliveryState::Due, DeliveryState::Sending]))
+        .group_by(Column::State)
+        .into_tuple()
+        .all(source.connection())
+        .await?)
+}
+
+/// Since when the mail that waits longest has been due.
+pub async fn find_oldest_due(source: &impl Source) -> Result<Option<DateTime<Utc>>> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::DueAt)
+        .filter(Column::State.eq(DeliveryState::Due))
+        .order_by_asc(Column::DueAt)
+        .limit(1)
+        .into_tuple()
+        .one(source.connection())
+        .await?)
+}
+
 /// Notes that a job is on its way for each of these.
 pub async fn announce(tx: &Tx, ids: &[DeliveryId], until: DateTime<Utc>) -> Result<()> {
     Entity::update_many()

@@ -83,6 +83,26 @@ pub async fn list_pending(db: &Db) -> Result<Vec<(String, Job)>> {
         .collect()
 }
 
+/// How many jobs are not done, by apalis's own states.
+pub async fn count_unfinished(db: &Db) -> Result<Vec<(String, i64)>> {
+    let connection = db.connection();
+    let select = match db.engine() {
+        Engine::Sqlite => {
+            "SELECT status, count(*) AS count FROM Jobs \
+             WHERE status IN ('Pending', 'Queued', 'Running') GROUP BY status"
+        }
+        Engine::Postgres => {
+            "SELECT status, count(*) AS count FROM apalis.jobs \
+             WHERE status IN ('Pending', 'Queued', 'Running') GROUP BY status"
+        }
+    };
+    let statement = Statement::from_string(connection.get_database_backend(), select);
+    let rows = connection.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("", "status")?, row.try_get("", "count")?)))
+        .collect()
+}
+
 /// Takes a job off the queue.
 pub async fn delete(tx: &Tx, id: &str) -> Result<()> {
     let delete = match tx.engine() {

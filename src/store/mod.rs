@@ -7,7 +7,9 @@ mod change;
 mod connection;
 mod database;
 pub mod delivery;
+pub mod generation;
 pub mod job;
+mod listen;
 mod migrate;
 mod page;
 pub mod reset_token;
@@ -17,7 +19,6 @@ pub mod stats;
 pub mod task;
 pub mod user;
 
-pub use connection::counting;
 pub use database::{Address, Db, Engine, JobPool, Lock, Source, Tx};
 pub use migrate::{MigrationStatus, migrate_down, migrate_up, migration_status, refuse_newer};
 pub use page::{Page, Position, SortKey, Window};

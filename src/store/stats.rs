@@ -4,22 +4,23 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func};
 use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
+    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use serde::{Deserialize, Serialize};
 
 use super::Source;
 use super::task::overdue;
 use crate::entity::{Role, TaskStatus, UserId, UserStatus, task, user};
 use crate::error::{Error, Result};
 
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult, Serialize, Deserialize)]
 pub struct UserCount {
     pub role: Role,
     pub status: UserStatus,
     pub count: i64,
 }
 
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult, Serialize, Deserialize)]
 pub struct TaskCount {
     pub status: TaskStatus,
     pub count: i64,
@@ -55,6 +56,23 @@ pub async fn count_tasks(source: &impl Source, now: DateTime<Utc>) -> Result<Vec
         .group_by(task::Column::Status)
         .into_model()
         .all(source.connection())
+        .await?)
+}
+
+/// When the next open task becomes overdue. Until then the clock alone changes no figure.
+pub async fn find_next_deadline(
+    source: &impl Source,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
+    Ok(task::Entity::find()
+        .select_only()
+        .column(task::Column::Deadline)
+        .filter(task::Column::Deadline.gte(now))
+        .filter(task::Column::Status.ne(TaskStatus::Completed))
+        .order_by_asc(task::Column::Deadline)
+        .limit(1)
+        .into_tuple()
+        .one(source.connection())
         .await?)
 }
 

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ActiveEnum;
 
 use super::Worker;
 use super::content::content;
@@ -152,6 +153,7 @@ async fn finish(
     row.leased_until = None;
     match sent {
         Ok(answer) => {
+            worker.cx.metrics.mailed(&row.kind.to_value(), "sent");
             row.state = DeliveryState::Sent;
             row.finished_at = Some(now);
             row.last_answer = Some(answer);
@@ -165,10 +167,12 @@ async fn finish(
             // comes twice does less harm than one that never comes.
             let leave_it = failure.unknown && row.kind == MailKind::TaskReport;
             if failure.permanent || leave_it || tried_for >= PATIENCE {
+                worker.cx.metrics.mailed(&row.kind.to_value(), "given_up");
                 row.state = DeliveryState::Failed;
                 row.finished_at = Some(now);
                 tracing::error!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, "a mail was given up");
             } else {
+                worker.cx.metrics.mailed(&row.kind.to_value(), "postponed");
                 row.state = DeliveryState::Due;
                 row.due_at = next;
                 row.announced_until = next;

@@ -11,13 +11,14 @@ use apalis::prelude::{Data, Monitor, WorkerBuilder};
 use apalis_core::backend::ext::BackendExt;
 use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use crate::error::{Error, Result};
+use crate::event::{Event, Events};
 use crate::job::Job;
-use crate::service::Wake;
 use crate::store::JobPool;
 
 /// Mails that are sent at the same time.
@@ -34,7 +35,10 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
     let mut pause = PAUSE_FIRST;
     while !cancel.is_cancelled() {
         let began = tokio::time::Instant::now();
-        match run_round(worker, cancel.clone()).await {
+        worker.cx.metrics.worker_is(true);
+        let ended = run_round(worker, cancel.clone()).await;
+        worker.cx.metrics.worker_is(false);
+        match ended {
             Ok(()) if cancel.is_cancelled() => return,
             Ok(()) => tracing::error!("the job queue stopped; it is started again"),
             Err(error) => {
@@ -67,10 +71,10 @@ async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
                 .heartbeat_interval(HEARTBEAT)
                 .missed_heartbeats(HEARTBEATS_MISSED);
             let storage = $engine::$storage::<Job>::new($pool).with_config(config);
-            let (handler, wake) = (worker.clone(), worker.cx.wake.clone());
+            let (handler, events) = (worker.clone(), worker.cx.events.clone());
             Monitor::new().register(move |_| {
                 WorkerBuilder::new(name.clone())
-                    .backend(storage.clone().poll_with_strategy(WakeOrTick::new(&wake)))
+                    .backend(storage.clone().poll_with_strategy(WakeOrTick::new(&events)))
                     .data(handler.clone())
                     .concurrency(CONCURRENCY)
                     .build(carry_out)
@@ -115,10 +119,15 @@ struct WakeOrTick {
 }
 
 impl WakeOrTick {
-    fn new(wake: &Wake) -> Self {
-        let wake = stream::unfold(wake.subscribe(), |mut wake| async {
-            wake.changed().await.ok()?;
-            Some(((), wake))
+    fn new(events: &Events) -> Self {
+        let wake = stream::unfold(events.subscribe(), |mut events| async {
+            loop {
+                match events.recv().await {
+                    // Among those that were missed may be one of ours.
+                    Ok(Event::JobsDue) | Err(RecvError::Lagged(_)) => return Some(((), events)),
+                    Err(RecvError::Closed) => return None,
+                }
+            }
         });
         let mut tick = interval(POLL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Worker;
 use super::deliver::prune_before;
 use crate::error::Result;
+use crate::event::Event;
 use crate::job::Job;
 use crate::service::delivery::ANNOUNCEMENT;
 use crate::store;
@@ -59,7 +60,7 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
         store::job::push(&tx, cx.generator.uuid(now), job, now).await?;
     }
     tx.commit().await?;
-    cx.wake.workers();
+    cx.events.publish(Event::JobsDue);
     Ok(())
 }
 

@@ -5,7 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::repository::{files, read, without_comments};
 
-const GROUND: &[&str] = &["actor", "clock", "entity", "error", "generator", "job"];
+const GROUND: &[&str] = &[
+    "actor",
+    "clock",
+    "entity",
+    "error",
+    "generator",
+    "job",
+    "metrics",
+];
 
 /// What a room may import besides the ground. `config` is for all to read, so it imports nothing
 /// but ground itself.
@@ -20,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "graphql",
             "http",
             "mail",
+            "redis",
             "service",
             "store",
             "telemetry",
@@ -29,11 +38,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "cache",
             "config",
             "credential",
+            "event",
             "graphql",
             "http",
             "mail",
+            "redis",
             "service",
             "store",
             "worker",
@@ -41,11 +53,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("telemetry", &["config"]),
     // The bearer token becomes an actor by `service::session::authenticate`.
-    ("http", &["config", "graphql", "service"]),
+    ("http", &["config", "graphql", "service", "telemetry"]),
     // `viewerCan…` is answered by the policy itself.
-    ("graphql", &["config", "policy", "service", "store"]),
-    ("service", &["config", "credential", "policy", "store"]),
-    ("worker", &["config", "mail", "service", "store"]),
+    (
+        "graphql",
+        &["cache", "config", "policy", "service", "store"],
+    ),
+    (
+        "service",
+        &["cache", "config", "credential", "event", "policy", "store"],
+    ),
+    ("worker", &["config", "event", "mail", "service", "store"]),
+    ("cache", &["redis", "store"]),
+    ("event", &["redis", "store"]),
+    ("redis", &[]),
     ("policy", &[]),
     ("store", &["config"]),
     ("credential", &["config"]),

@@ -8,5 +8,6 @@ mod names;
 mod races;
 mod refresh;
 mod secrets;
+mod stale;
 mod tokens;
 mod visibility;

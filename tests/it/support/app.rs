@@ -52,20 +52,28 @@ impl TestApp {
     /// With settings that differ from the usual ones.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let clock = Clock::fake(START.parse().unwrap());
-        Self::open(Arc::new(TestDatabase::create().await), clock, settings).await
+        Self::open(Arc::new(TestDatabase::create().await), clock, 1, settings).await
     }
 
     /// Another app on the same database and by the same clock, with other settings.
     pub async fn restarts_with(&self, settings: &[(&str, &str)]) -> Self {
-        Self::open(Arc::clone(&self.database), self.clock.clone(), settings).await
+        // Two that made up the same ids would not be two.
+        let seed = u64::from_be_bytes(self.cx.generator.bytes());
+        let (database, clock) = (Arc::clone(&self.database), self.clock.clone());
+        Self::open(database, clock, seed, settings).await
     }
 
-    async fn open(database: Arc<TestDatabase>, clock: Clock, settings: &[(&str, &str)]) -> Self {
+    async fn open(
+        database: Arc<TestDatabase>,
+        clock: Clock,
+        seed: u64,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let (mailer, outbox) = Mailer::memory();
         let app = App::open(
             read_settings(database.url(), settings),
             clock.clone(),
-            Generator::seeded(1),
+            Generator::seeded(seed),
             mailer,
         )
         .await
@@ -159,6 +167,10 @@ impl TestApp {
     pub fn mails(&self) -> Vec<Mail> {
         let sent = self.outbox.all();
         sent.iter().map(|mail| Mail::parse(&mail.message)).collect()
+    }
+
+    pub(super) fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world)
     }
 
     pub fn url(&self, path: &str) -> String {

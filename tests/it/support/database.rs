@@ -36,6 +36,13 @@ pub fn postgres_server() -> String {
     })
 }
 
+/// The throw-away Redis.
+#[allow(clippy::disallowed_methods, reason = "tests are told from outside")]
+pub fn redis_server() -> String {
+    env::var("TEST_REDIS_URL")
+        .unwrap_or_else(|_| panic!("this test needs Redis: run `tests/run`, or set TEST_REDIS_URL"))
+}
+
 const LEFTOVER: &str = "SELECT 'job ' || status AS leftover FROM Jobs \
      WHERE status NOT IN ('Done', 'Failed', 'Killed') \
      UNION ALL \

@@ -10,7 +10,7 @@ use super::app::World;
 use super::inbox::{Inbox, Mail};
 use super::{
     APPROVE_USER, ASSIGN_TASK, Answer, CREATE_TASK, LOG_IN, LOG_OUT, Operation, REFRESH_SESSION,
-    REJECT_USER, REQUEST_PASSWORD_RESET, RESET_PASSWORD, SET_TASK_STATUS, SIGN_UP, VIEWER,
+    REJECT_USER, REQUEST_PASSWORD_RESET, RESET_PASSWORD, SET_TASK_STATUS, SIGN_UP, TestApp, VIEWER,
 };
 
 /// Everybody's, so that no test needs to say it.
@@ -66,6 +66,16 @@ impl Person {
             tokens: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// The same person, logged in as here, at another process.
+    pub fn at(&self, app: &TestApp) -> Self {
+        let other = Self {
+            world: app.world(),
+            ..self.on_another_device()
+        };
+        other.keeps(self.tokens());
+        other
     }
 
     /// The same person, sending this as the access token.

@@ -1,0 +1,195 @@
+//! Redis, or Valkey, for what several processes share. Nothing rests on it: a call
+//! that is not answered soon is given up, and the next ones are not made for a
+//! while, so that a Redis that is slow, paused or gone costs next to nothing.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError};
+use tokio::time::{Instant, timeout};
+
+use crate::metrics::Metrics;
+
+/// For a call; many times what one takes.
+const LIMIT: Duration = Duration::from_millis(100);
+const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+/// After a call that failed, none is made for this long.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    state: Arc<Mutex<State>>,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<MultiplexedConnection>,
+    is_connecting: bool,
+    paused_until: Option<Instant>,
+}
+
+impl Redis {
+    /// Connects when it is first asked for something, which is not answered yet. The error is a line
+    /// for the operator.
+    pub fn new(url: &str, metrics: Metrics) -> Result<Self, String> {
+        // What the library says of a URL could hold its password.
+        let client = Client::open(url).map_err(|_| "REDIS_URL cannot be used".to_owned())?;
+        Ok(Self {
+            client,
+            state: Arc::default(),
+            metrics,
+        })
+    }
+
+    /// Whether it answers. The error is a line for the operator.
+    pub async fn check(&self) -> Result<(), String> {
+        let answered = async {
+            let mut connection = self.connect().await?;
+            ask::<String>(&mut connection, &redis::cmd("PING")).await
+        };
+        let answer: Result<String, Trouble> = answered.await;
+        answer.map(drop).map_err(|trouble| trouble.to_string())
+    }
+
+    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.call::<Option<Vec<u8>>>(redis::cmd("GET").arg(key))
+            .await
+            .flatten()
+    }
+
+    pub async fn set(&self, key: &str, value: &[u8], life: Duration) {
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(value).arg("EX").arg(life.as_secs().max(1));
+        self.call::<()>(&set).await;
+    }
+
+    /// Whether it was taken; nobody may be listening.
+    pub async fn publish(&self, channel: &str, text: &str) -> bool {
+        let publish = redis::cmd("PUBLISH").arg(channel).arg(text).to_owned();
+        self.call::<i64>(&publish).await.is_some()
+    }
+
+    /// What is published, until the connection ends. None when there is none to be had.
+    pub async fn subscribe(&self, channel: &str) -> Option<impl Stream<Item = String> + use<>> {
+        let connected = timeout(CONNECT_LIMIT, async {
+            let mut subscriber = self.client.get_async_pubsub().await?;
+            subscriber.subscribe(channel).await?;
+            Ok::<_, RedisError>(subscriber)
+        });
+        let subscriber = match connected.await {
+            Ok(Ok(subscriber)) => subscriber,
+            Ok(Err(error)) => {
+                self.failed(&Trouble::Error(error));
+                return None;
+            }
+            Err(_) => {
+                self.failed(&Trouble::Silent);
+                return None;
+            }
+        };
+        self.answered();
+        let messages = subscriber.into_on_message();
+        Some(messages.filter_map(async |message| message.get_payload().ok()))
+    }
+
+    /// None when there was no answer, for whatever reason; it is in the log by then.
+    async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        let mut connection = self.connection()?;
+        match ask(&mut connection, command).await {
+            Ok(answer) => {
+                self.answered();
+                Some(answer)
+            }
+            Err(trouble) => {
+                self.failed(&trouble);
+                let mut state = self.state();
+                state.paused_until = Some(Instant::now() + PAUSE);
+                // What is left of an answer that comes late is not to be taken for the next one's.
+                state.connection = None;
+                None
+            }
+        }
+    }
+
+    /// The connection, if there is one. If not, one is made, but nobody waits for it.
+    fn connection(&self) -> Option<MultiplexedConnection> {
+        let mut state = self.state();
+        if state
+            .paused_until
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return None;
+        }
+        if state.connection.is_none() && !state.is_connecting {
+            state.is_connecting = true;
+            let this = self.clone();
+            tokio::spawn(async move {
+                let connected = this.connect().await;
+                let mut state = this.state();
+                state.is_connecting = false;
+                match connected {
+                    Ok(connection) => {
+                        state.connection = Some(connection);
+                        this.answered();
+                    }
+                    Err(trouble) => {
+                        state.paused_until = Some(Instant::now() + PAUSE);
+                        this.failed(&trouble);
+                    }
+                }
+            });
+        }
+        state.connection.clone()
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, Trouble> {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_LIMIT));
+        let connecting = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        match timeout(CONNECT_LIMIT, connecting).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(Trouble::Silent),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered(&self) {
+        if self.metrics.redis_answered() {
+            tracing::info!("Redis answers");
+        }
+    }
+
+    /// Logged once, until it has answered again.
+    fn failed(&self, trouble: &Trouble) {
+        if self.metrics.redis_failed() {
+            tracing::error!(%trouble, "Redis is away; work goes on from the database");
+        }
+    }
+}
+
+async fn ask<T: FromRedisValue>(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+) -> Result<T, Trouble> {
+    match timeout(LIMIT, command.query_async(connection)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Trouble::Silent),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("no answer in time")]
+    Silent,
+    #[error("{0}")]
+    Error(#[from] RedisError),
+}
