@@ -269,13 +269,14 @@ describe('in front of what fails', () => {
     const second = net.createServer((socket) => rude.emit('connection', socket));
     rude.listen(ports[0], '127.0.0.1');
     second.listen(ports[1], '127.0.0.1');
-    const nginx = await startNginx(place.folder, ports);
+    let nginx;
     try {
+      nginx = await startNginx(place.folder, ports);
       const answer = await postGraphql(nginx.port, { query: 'mutation { anything }' });
       assert.equal(answer.status, 502);
       assert.equal(taken, 1);
     } finally {
-      await nginx.stop();
+      await nginx?.stop();
       rude.close();
       second.close();
     }
@@ -288,13 +289,14 @@ describe('in front of what fails', () => {
     });
     const ports = [await freePort(), await freePort()];
     muster.listen(ports[1], '127.0.0.1');
-    const nginx = await startNginx(place.folder, ports);
+    let nginx;
     try {
+      nginx = await startNginx(place.folder, ports);
       for (let count = 0; count < 20; count += 1) {
         assert.equal((await postGraphql(nginx.port, VERSION)).text, 'here');
       }
     } finally {
-      await nginx.stop();
+      await nginx?.stop();
       muster.closeAllConnections?.();
       muster.close();
     }

@@ -1,8 +1,9 @@
 //! A Muster of the test's own: a database of its own, a clock
 //! that stands still, seeded ids, mails in memory, and real HTTP.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster::app::App;
@@ -18,7 +19,9 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::database::{in_processes, redis_server};
 use super::inbox::Mail;
+use super::program::{House, Server, mails_in};
 use super::{APPROVE_USER, PASSWORD, Person, TestDatabase};
 
 /// A Monday.
@@ -33,15 +36,61 @@ pub struct TestApp {
     database: Arc<TestDatabase>,
     leaves_jobs: AtomicBool,
     stop: CancellationToken,
+    /// None where the app runs in the test's own process.
+    processes: Option<Processes>,
     /// The admin who lets in whoever a test wants to have been let in.
     warden: OnceCell<Person>,
 }
 
+/// Ended when they are dropped.
+struct Processes {
+    _running: [Server; 4],
+    _house: House,
+}
+
 /// What the people of a test share.
 pub(super) struct World {
-    pub(super) url: String,
+    /// Of each process that serves; requests go to one after the other.
+    urls: Vec<String>,
+    turn: AtomicUsize,
     pub(super) http: reqwest::Client,
-    pub(super) outbox: Outbox,
+    pub(super) mails: Mails,
+}
+
+/// Where mails end up.
+pub(super) enum Mails {
+    Memory(Outbox),
+    Folder(PathBuf),
+    Nowhere,
+}
+
+impl World {
+    pub(super) fn at(urls: &[String], mails: Mails) -> Self {
+        Self {
+            urls: urls.to_vec(),
+            turn: AtomicUsize::new(0),
+            http: reqwest::Client::new(),
+            mails,
+        }
+    }
+
+    /// Of the process whose turn it is.
+    pub(super) fn url(&self) -> &str {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &self.urls[turn % self.urls.len()]
+    }
+
+    /// Every mail that was sent, oldest first.
+    pub(super) fn mails(&self) -> Vec<Mail> {
+        match &self.mails {
+            Mails::Memory(outbox) => {
+                let sent = outbox.all();
+                sent.iter().map(|mail| Mail::parse(&mail.message)).collect()
+            }
+            Mails::Folder(folder) => mails_in(folder),
+            Mails::Nowhere => Vec::new(),
+        }
+    }
 }
 
 impl TestApp {
@@ -51,6 +100,9 @@ impl TestApp {
 
     /// With settings that differ from the usual ones.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        if in_processes() {
+            return Self::start_processes(settings).await;
+        }
         let clock = Clock::fake(START.parse().unwrap());
         Self::open(Arc::new(TestDatabase::create().await), clock, 1, settings).await
     }
@@ -61,6 +113,31 @@ impl TestApp {
         let seed = u64::from_be_bytes(self.cx.generator.bytes());
         let (database, clock) = (Arc::clone(&self.database), self.clock.clone());
         Self::open(database, clock, seed, settings).await
+    }
+
+    /// Two servers and two workers, as real processes on one database, one Redis and the machine's
+    /// own clock. What this process has of an app only looks and prepares.
+    async fn start_processes(settings: &[(&str, &str)]) -> Self {
+        let database = Arc::new(TestDatabase::create().await);
+        let redis = redis_server();
+        let mut house = House::on(Arc::clone(&database)).with("REDIS_URL", &redis);
+        for (name, value) in USUAL.iter().chain(settings) {
+            house = house.with(name, value);
+        }
+        let serves = || house.serves_with(&[("WORKER", "off")]);
+        let (first, second, third, fourth) =
+            tokio::join!(serves(), serves(), house.works(), house.works());
+        let urls = [first.url(""), second.url("")];
+        let mails = Mails::Folder(house.path("mail"));
+        let clock = Clock::system();
+        let seed = u64::from(std::process::id()) << 32 | u64::from(first.pid());
+        let mut this = Self::open(database, clock, seed, settings).await;
+        this.world = Arc::new(World::at(&urls, mails));
+        this.processes = Some(Processes {
+            _running: [first, second, third, fourth],
+            _house: house,
+        });
+        this
     }
 
     async fn open(
@@ -85,16 +162,13 @@ impl TestApp {
         Self {
             clock,
             cx: app.cx.clone(),
-            world: Arc::new(World {
-                url,
-                http: reqwest::Client::new(),
-                outbox: outbox.clone(),
-            }),
+            world: Arc::new(World::at(&[url], Mails::Memory(outbox.clone()))),
             outbox,
             app,
             database,
             leaves_jobs: AtomicBool::new(false),
             stop,
+            processes: None,
             warden: OnceCell::new(),
         }
     }
@@ -145,7 +219,22 @@ impl TestApp {
     }
 
     pub async fn runs_all_jobs(&self) -> usize {
+        if self.processes.is_some() {
+            return self.waits_for_all_jobs().await;
+        }
         self.app.worker().run_until_idle().await.unwrap()
+    }
+
+    /// The workers do them; how many it were nobody knows.
+    async fn waits_for_all_jobs(&self) -> usize {
+        for _ in 0..1_000 {
+            let left = "SELECT id::text FROM deliveries WHERE state IN ('DUE', 'SENDING')";
+            if self.database.reads(left).await.is_empty() {
+                return 0;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("mails are left that no worker sends");
     }
 
     /// Moves the clock, and carries out what is due by then.
@@ -165,8 +254,7 @@ impl TestApp {
 
     /// Every mail that was sent, oldest first.
     pub fn mails(&self) -> Vec<Mail> {
-        let sent = self.outbox.all();
-        sent.iter().map(|mail| Mail::parse(&mail.message)).collect()
+        self.world.mails()
     }
 
     pub(super) fn world(&self) -> Arc<World> {
@@ -174,7 +262,7 @@ impl TestApp {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.world.url)
+        format!("{}{path}", self.world.url())
     }
 
     pub fn http(&self) -> &reqwest::Client {
@@ -210,7 +298,10 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        if !std::thread::panicking() && !self.leaves_jobs.load(Ordering::Relaxed) {
+        if self.processes.is_none()
+            && !std::thread::panicking()
+            && !self.leaves_jobs.load(Ordering::Relaxed)
+        {
             let leftover = self.database.leftover();
             assert!(
                 leftover.is_empty(),
@@ -221,17 +312,20 @@ impl Drop for TestApp {
     }
 }
 
+const USUAL: &[(&str, &str)] = &[
+    ("JWT_SECRET", "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4"),
+    ("PUBLIC_URL", "https://muster.example"),
+    ("MAIL_FROM", "Muster <muster@muster.example>"),
+];
+
 fn read_settings(database_url: &str, others: &[(&str, &str)]) -> Settings {
     config::read(|name| {
         let given = others.iter().find(|(other, _)| *other == name);
+        let usual = USUAL.iter().find(|(usual, _)| *usual == name);
         let value = match name {
-            _ if given.is_some() => given?.1,
             "DATABASE_URL" => database_url,
-            "JWT_SECRET" => "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4",
-            "PUBLIC_URL" => "https://muster.example",
-            "MAIL_FROM" => "Muster <muster@muster.example>",
             "RATE_LIMIT" | "WORKER" => "off",
-            _ => return None,
+            _ => given.or(usual)?.1,
         };
         Some(value.to_owned())
     })

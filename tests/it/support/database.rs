@@ -1,6 +1,7 @@
 //! A database of the test's own, copied from one that was migrated once. On which
 //! engine is said by `TEST_STORE`: `sqlite`, or `postgres` on the throw-away server
-//! at `TEST_POSTGRES_URL`. `tests/run` runs everything on both.
+//! at `TEST_POSTGRES_URL`, or `processes`: the same with the throw-away Redis and
+//! real processes. `tests/run` runs all three.
 
 use std::env;
 use std::sync::OnceLock;
@@ -18,14 +19,31 @@ pub enum TestDatabase {
     Postgres { name: String, url: String },
 }
 
-/// Whether this run is about `PostgreSQL`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Sqlite,
+    Postgres,
+    Processes,
+}
+
 #[allow(clippy::disallowed_methods, reason = "tests are told from outside")]
-pub fn on_postgres() -> bool {
+fn shape() -> Shape {
     match env::var("TEST_STORE").as_deref() {
-        Err(_) | Ok("sqlite") => false,
-        Ok("postgres") => true,
-        Ok(other) => panic!("TEST_STORE is {other:?}, not sqlite or postgres"),
+        Err(_) | Ok("sqlite") => Shape::Sqlite,
+        Ok("postgres") => Shape::Postgres,
+        Ok("processes") => Shape::Processes,
+        Ok(other) => panic!("TEST_STORE is {other:?}, not sqlite, postgres or processes"),
     }
+}
+
+/// Whether this run is about `PostgreSQL`.
+pub fn on_postgres() -> bool {
+    shape() != Shape::Sqlite
+}
+
+/// Whether apps are real processes in this run.
+pub fn in_processes() -> bool {
+    shape() == Shape::Processes
 }
 
 /// The throw-away server, with the right to make databases.
@@ -128,17 +146,13 @@ impl TestDatabase {
 
     /// The first column of each row, which is text.
     pub async fn reads(&self, query: impl Into<String>) -> Vec<String> {
-        let query = AssertSqlSafe(query.into());
+        let query = query.into();
         match self {
-            Self::Sqlite { url, .. } => {
-                let mut connection = sqlite(url).await;
-                let rows = sqlx::query(query).fetch_all(&mut connection).await;
-                rows.unwrap().iter().map(|row| row.get(0)).collect()
-            }
+            Self::Sqlite { url, .. } => read_sqlite(url, &query).await,
             Self::Postgres { url, .. } => {
                 let mut connection = postgres(url).await;
-                let rows = sqlx::query(query).fetch_all(&mut connection).await;
-                rows.unwrap().iter().map(|row| row.get(0)).collect()
+                let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&mut connection);
+                rows.await.unwrap().iter().map(|row| row.get(0)).collect()
             }
         }
     }
@@ -200,6 +214,12 @@ pub fn address(url: &str) -> Address {
         connections: 10,
         timeout: std::time::Duration::from_secs(4),
     }
+}
+
+pub(super) async fn read_sqlite(url: &str, query: &str) -> Vec<String> {
+    let mut connection = sqlite(url).await;
+    let rows = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_all(&mut connection);
+    rows.await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 async fn sqlite(url: &str) -> SqliteConnection {

@@ -58,6 +58,11 @@ impl Mail {
         }
     }
 
+    /// Whether it goes to this address, whatever name stands before it.
+    pub fn is_to(&self, address: &str) -> bool {
+        self.to == address || self.to.ends_with(&format!("<{address}>"))
+    }
+
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(key, _)| key == name);

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
 use super::app::World;
-use super::inbox::{Inbox, Mail};
+use super::inbox::Inbox;
 use super::{
     APPROVE_USER, ASSIGN_TASK, Answer, CREATE_TASK, LOG_IN, LOG_OUT, Operation, REFRESH_SESSION,
     REJECT_USER, REQUEST_PASSWORD_RESET, RESET_PASSWORD, SET_TASK_STATUS, SIGN_UP, TestApp, VIEWER,
@@ -113,7 +113,7 @@ impl Person {
         let mut request = self
             .world
             .http
-            .post(format!("{}/graphql", self.world.url))
+            .post(format!("{}/graphql", self.world.url()))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/graphql-response+json")
             .body(body);
@@ -124,9 +124,9 @@ impl Person {
     }
 
     pub fn inbox(&self) -> Inbox {
-        let sent = self.world.outbox.all();
-        let mine = sent.iter().filter(|mail| mail.to == self.email);
-        Inbox(mine.map(|mail| Mail::parse(&mail.message)).collect())
+        let mut mails = self.world.mails();
+        mails.retain(|mail| mail.is_to(&self.email));
+        Inbox(mails)
     }
 
     /// The id of the new account.

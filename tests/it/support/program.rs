@@ -4,17 +4,19 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::Person;
-use super::app::World;
+use super::app::{Mails, World};
+use super::database::{on_postgres, read_sqlite};
 use super::inbox::Mail;
+use super::{Person, TestDatabase};
 
 /// Longer than a busy machine takes to start the program or to send a mail.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -24,6 +26,9 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub struct House {
     folder: TempDir,
     settings: Vec<(String, String)>,
+    /// None for the SQLite file of the default settings.
+    database: Option<Arc<TestDatabase>>,
+    processes: AtomicU32,
 }
 
 /// What a command that ended has said.
@@ -57,6 +62,38 @@ impl House {
         Self {
             folder: tempfile::tempdir().unwrap(),
             settings: vec![("LOG".into(), "warn".into())],
+            database: None,
+            processes: AtomicU32::new(0),
+        }
+    }
+
+    /// On an empty database of the engine of this run.
+    pub async fn of_this_run() -> Self {
+        if on_postgres() {
+            Self::on(Arc::new(TestDatabase::empty_on_postgres().await))
+        } else {
+            Self::new()
+        }
+    }
+
+    pub fn on(database: Arc<TestDatabase>) -> Self {
+        let house = Self::new()
+            .with("DATABASE_URL", database.url())
+            .with("JWT_SECRET", "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4");
+        Self {
+            database: Some(database),
+            ..house
+        }
+    }
+
+    /// The first column of each row, which is text, read from aside.
+    pub async fn reads(&self, query: &str) -> Vec<String> {
+        match &self.database {
+            Some(database) => database.reads(query).await,
+            None => {
+                let url = format!("sqlite://{}", self.path("muster.db").display());
+                read_sqlite(&url, query).await
+            }
         }
     }
 
@@ -119,52 +156,68 @@ impl House {
 
     /// Starts a server and waits until it is ready.
     pub async fn serves(&self) -> Server {
+        self.serves_with(&[]).await
+    }
+
+    /// With settings that the other processes of this house do not have.
+    pub async fn serves_with(&self, settings: &[(&str, &str)]) -> Server {
+        let mut said = String::new();
         // The port may be taken by somebody else before the program has it, so there are more tries.
         for _ in 0..5 {
             let listen = free_address();
-            let log = File::create(self.path("log")).unwrap();
-            let child = self
-                .command(&["serve"])
-                .env("LISTEN", &listen)
-                .env("RATE_LIMIT", "off")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(log)
-                .spawn()
-                .unwrap();
+            let mut settings = settings.to_vec();
+            settings.extend([("LISTEN", listen.as_str()), ("RATE_LIMIT", "off")]);
+            let (child, log) = self.starts(&["serve"], &settings);
             let mut server = Server {
                 child,
-                log: self.path("log"),
-                world: Arc::new(World {
-                    url: format!("http://{listen}"),
-                    http: reqwest::Client::new(),
-                    outbox: muster::mail::Outbox::default(),
-                }),
+                log,
+                world: Arc::new(World::at(&[format!("http://{listen}")], Mails::Nowhere)),
             };
             if server.is_ready().await {
                 return server;
             }
+            said = server.log();
         }
-        panic!(
-            "no server: {}",
-            fs::read_to_string(self.path("log")).unwrap()
-        );
+        panic!("no server: {said}");
+    }
+
+    /// Starts a worker, and waits until it says that it works.
+    pub async fn works(&self) -> Server {
+        let log = "warn,muster=info";
+        let (child, log) = self.starts(&["worker"], &[("LOG", log)]);
+        let mut worker = Server {
+            child,
+            log,
+            world: Arc::new(World::at(&[], Mails::Nowhere)),
+        };
+        let began = Instant::now();
+        while !worker.log().contains("working") {
+            let ended = worker.child.try_wait().unwrap();
+            let is_late = began.elapsed() > PATIENCE;
+            assert!(ended.is_none() && !is_late, "no worker: {}", worker.log());
+            sleep(GLANCE).await;
+        }
+        worker
+    }
+
+    /// A process, and where its log is.
+    fn starts(&self, arguments: &[&str], settings: &[(&str, &str)]) -> (Child, PathBuf) {
+        let number = self.processes.fetch_add(1, Ordering::Relaxed);
+        let path = self.path(&format!("log-{number}"));
+        let child = self
+            .command(arguments)
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&path).unwrap())
+            .spawn()
+            .unwrap();
+        (child, path)
     }
 
     /// The mails in `MAIL_DIR`, whole ones only, oldest first.
     pub fn mails(&self) -> Vec<Mail> {
-        let Ok(entries) = fs::read_dir(self.path("mail")) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<PathBuf> = entries
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
-            .collect();
-        paths.sort();
-        paths
-            .iter()
-            .map(|path| Mail::parse(&fs::read(path).unwrap()))
-            .collect()
+        mails_in(&self.path("mail"))
     }
 
     /// The mails, once there are so many of them.
@@ -179,6 +232,22 @@ impl House {
             sleep(GLANCE).await;
         }
     }
+}
+
+/// The mails in a folder, whole ones only, oldest first.
+pub(super) fn mails_in(folder: &Path) -> Vec<Mail> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
+        .collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| Mail::parse(&fs::read(path).unwrap()))
+        .collect()
 }
 
 /// An address that nobody listens on.
@@ -211,15 +280,31 @@ impl Server {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.world.url)
+        format!("{}{path}", self.world.url())
     }
 
     pub fn address(&self) -> &str {
-        self.world.url.trim_start_matches("http://")
+        self.world.url().trim_start_matches("http://")
     }
 
     pub fn http(&self) -> &reqwest::Client {
         &self.world.http
+    }
+
+    /// What it counted, by the name and labels of the series.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let answer = self.world.http.get(self.url("/metrics")).send().await;
+        let text = answer.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series))?;
+        line.trim().parse().ok()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
     pub fn stranger(&self, username: &str) -> Person {
