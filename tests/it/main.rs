@@ -8,6 +8,7 @@
 )]
 
 mod contract;
+mod faults;
 mod security;
 mod stories;
 mod support;

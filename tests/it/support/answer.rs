@@ -15,15 +15,22 @@ pub struct Answer {
 
 impl Answer {
     pub(super) async fn read(response: reqwest::Response) -> Self {
+        Self::try_read(response)
+            .await
+            .expect("the answer was cut short")
+    }
+
+    /// None when it was cut short.
+    pub(super) async fn try_read(response: reqwest::Response) -> Option<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self {
+        Some(Self {
             status,
             headers,
             text,
             body,
-        }
+        })
     }
 
     pub fn http_status(&self) -> u16 {

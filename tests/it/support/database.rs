@@ -15,8 +15,18 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use tempfile::TempDir;
 
 pub enum TestDatabase {
-    Sqlite { folder: TempDir, url: String },
-    Postgres { name: String, url: String },
+    Sqlite {
+        folder: TempDir,
+        url: String,
+    },
+    Postgres {
+        name: String,
+        url: String,
+    },
+    /// On a server of the test's own, which it goes with.
+    Elsewhere {
+        url: String,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +98,10 @@ impl TestDatabase {
         Self::create_on_postgres(Some(postgres_template())).await
     }
 
+    pub fn elsewhere(url: &str) -> Self {
+        Self::Elsewhere { url: url.into() }
+    }
+
     /// Without any tables.
     pub async fn empty_on_postgres() -> Self {
         Self::create_on_postgres(None).await
@@ -105,7 +119,7 @@ impl TestDatabase {
 
     pub fn url(&self) -> &str {
         match self {
-            Self::Sqlite { url, .. } | Self::Postgres { url, .. } => url,
+            Self::Sqlite { url, .. } | Self::Postgres { url, .. } | Self::Elsewhere { url } => url,
         }
     }
 
@@ -113,7 +127,7 @@ impl TestDatabase {
     pub fn either(&self, on_sqlite: &'static str, on_postgres: &'static str) -> &'static str {
         match self {
             Self::Sqlite { .. } => on_sqlite,
-            Self::Postgres { .. } => on_postgres,
+            Self::Postgres { .. } | Self::Elsewhere { .. } => on_postgres,
         }
     }
 
@@ -136,7 +150,7 @@ impl TestDatabase {
                 let done = sqlx::query(statement).execute(&mut connection).await;
                 done.unwrap().rows_affected()
             }
-            Self::Postgres { url, .. } => {
+            Self::Postgres { url, .. } | Self::Elsewhere { url } => {
                 let mut connection = postgres(url).await;
                 let done = sqlx::query(statement).execute(&mut connection).await;
                 done.unwrap().rows_affected()
@@ -149,7 +163,7 @@ impl TestDatabase {
         let query = query.into();
         match self {
             Self::Sqlite { url, .. } => read_sqlite(url, &query).await,
-            Self::Postgres { url, .. } => {
+            Self::Postgres { url, .. } | Self::Elsewhere { url } => {
                 let mut connection = postgres(url).await;
                 let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&mut connection);
                 rows.await.unwrap().iter().map(|row| row.get(0)).collect()
@@ -166,7 +180,7 @@ impl TestDatabase {
                     .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
                     .collect()
             }
-            Self::Postgres { url, .. } => {
+            Self::Postgres { url, .. } | Self::Elsewhere { url } => {
                 let mut connection = postgres(url).await;
                 let mut everything = Vec::new();
                 for query in [
@@ -220,6 +234,31 @@ pub(super) async fn read_sqlite(url: &str, query: &str) -> Vec<String> {
     let mut connection = sqlite(url).await;
     let rows = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_all(&mut connection);
     rows.await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+pub(super) async fn execute_on_sqlite(url: &str, statement: &str) {
+    let done = sqlx::query(AssertSqlSafe(statement.to_owned()))
+        .execute(&mut sqlite(url).await)
+        .await;
+    done.unwrap();
+}
+
+/// The write lock of an SQLite file, in somebody else's hands.
+pub struct SqliteLock(SqliteConnection);
+
+impl SqliteLock {
+    pub async fn take(url: &str) -> Self {
+        let mut connection = sqlite(url).await;
+        let begun = sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut connection)
+            .await;
+        begun.unwrap();
+        Self(connection)
+    }
+
+    pub async fn release(mut self) {
+        sqlx::query("ROLLBACK").execute(&mut self.0).await.unwrap();
+    }
 }
 
 async fn sqlite(url: &str) -> SqliteConnection {

@@ -63,6 +63,12 @@ impl Mail {
         self.to == address || self.to.ends_with(&format!("<{address}>"))
     }
 
+    /// Where it goes, without a name before it.
+    pub fn address(&self) -> String {
+        let address = self.to.rsplit('<').next().unwrap();
+        address.trim_end_matches('>').to_owned()
+    }
+
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(key, _)| key == name);

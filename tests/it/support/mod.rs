@@ -8,7 +8,9 @@ mod inbox;
 mod operation;
 mod person;
 pub mod program;
+pub mod proxy;
 pub mod repository;
+pub mod servers;
 
 pub use answer::Answer;
 pub use app::TestApp;

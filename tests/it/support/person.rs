@@ -102,6 +102,17 @@ impl Person {
         self.sends(operation.text, variables).await
     }
 
+    /// None when there is no server any more to answer.
+    pub async fn tries(&self, operation: Operation, variables: Value) -> Option<Answer> {
+        let body = json!({ "query": operation.text, "variables": variables });
+        let request = self
+            .world
+            .http
+            .post(format!("{}/graphql", self.world.url()))
+            .json(&body);
+        Answer::try_read(request.send().await.ok()?).await
+    }
+
     /// Asks something that is not worth a file.
     pub async fn sends(&self, query: &str, variables: Value) -> Answer {
         let body = json!({ "query": query, "variables": variables });

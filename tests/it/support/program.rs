@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::app::{Mails, World};
-use super::database::{on_postgres, read_sqlite};
+use super::database::{execute_on_sqlite, on_postgres, read_sqlite};
 use super::inbox::Mail;
 use super::{Person, TestDatabase};
 
@@ -83,6 +83,40 @@ impl House {
         Self {
             database: Some(database),
             ..house
+        }
+    }
+
+    /// Another house on the same database, with the same mails.
+    pub fn sharing(other: &Self) -> Self {
+        let mut house = Self {
+            database: other.database.clone(),
+            settings: other.settings.clone(),
+            ..Self::new()
+        };
+        if other.database.is_none() {
+            let url = format!("sqlite://{}", other.path("muster.db").display());
+            house = house.with("DATABASE_URL", &url);
+        }
+        let mails = other.path("mail");
+        house.with("MAIL_DIR", mails.to_str().unwrap())
+    }
+
+    /// How many rows there are.
+    pub async fn count(&self, query: &str) -> usize {
+        let query = query.replacen("SELECT id", "SELECT 'row'", 1);
+        self.reads(&query).await.len()
+    }
+
+    /// Does anything to the database behind the programs' backs.
+    pub async fn executes(&self, statement: &str) {
+        match &self.database {
+            Some(database) => {
+                database.executes(statement).await;
+            }
+            None => {
+                let url = format!("sqlite://{}", self.path("muster.db").display());
+                execute_on_sqlite(&url, statement).await;
+            }
         }
     }
 
@@ -256,6 +290,15 @@ pub fn free_address() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
+/// Those who use a server.
+pub struct People(Arc<World>);
+
+impl People {
+    pub fn stranger(&self, username: &str) -> Person {
+        Person::new(&self.0, username)
+    }
+}
+
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
@@ -303,8 +346,9 @@ impl Server {
         self.child.id()
     }
 
-    pub(super) fn world(&self) -> &Arc<World> {
-        &self.world
+    /// Who outlives this value, and meets the server as long as it lives.
+    pub fn people(&self) -> People {
+        People(Arc::clone(&self.world))
     }
 
     pub fn stranger(&self, username: &str) -> Person {

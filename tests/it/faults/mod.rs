@@ -1,0 +1,21 @@
+//! What Muster survives: processes that are killed, databases that restart, go
+//! silent or are locked, Redis in every kind of trouble. How long and how often is
+//! little by default; `FAULTS=long` does what an operator's nightmare does.
+
+mod kills;
+mod pooler;
+mod postgres;
+mod redis;
+mod retries;
+mod sqlite;
+mod starts;
+
+/// In a long run, or in one of every day.
+#[allow(clippy::disallowed_methods, reason = "tests are told from outside")]
+fn at_length<T>(long: T, every_day: T) -> T {
+    if std::env::var("FAULTS").is_ok_and(|faults| faults == "long") {
+        long
+    } else {
+        every_day
+    }
+}

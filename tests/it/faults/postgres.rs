@@ -1,0 +1,124 @@
+//! PostgreSQL restarted, gone, or silent under load: callers hear of it soon, and
+//! all is well again when it is, without a restart of Muster.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::at_length;
+use crate::support::program::{House, Server};
+use crate::support::proxy::Proxy;
+use crate::support::servers::PostgresServer;
+use crate::support::{PASSWORD, Person, TestDatabase, VIEWER};
+
+/// The longest that anybody may be kept waiting.
+const SOON: Duration = Duration::from_secs(5);
+
+async fn house_on(url: &str) -> (House, Server, Person) {
+    let house = House::on(Arc::new(TestDatabase::elsewhere(url)));
+    let server = house.serves().await;
+    house.creates_admin("ada", PASSWORD).await.succeeds();
+    let ada = server.stranger("ada");
+    ada.logs_in().await.succeeds();
+    (house, server, ada)
+}
+
+/// Asks on and on until told to stop; says which codes came, and how long the longest took.
+async fn asks_until(
+    ada: Person,
+    stop: tokio::sync::watch::Receiver<bool>,
+) -> (Vec<String>, Duration) {
+    let (mut codes, mut longest) = (Vec::new(), Duration::ZERO);
+    while !*stop.borrow() {
+        let began = Instant::now();
+        let answer = ada.asks(VIEWER, json!({})).await;
+        longest = longest.max(began.elapsed());
+        codes.push(answer.code().unwrap_or_else(|| "ok".into()));
+    }
+    (codes, longest)
+}
+
+/// What happens to a crowd while the database has its trouble.
+async fn crowd_during(ada: &Person, trouble: impl Future<Output = ()>) {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut crowd = JoinSet::new();
+    for _ in 0..6 {
+        crowd.spawn(asks_until(ada.clone(), stopped.clone()));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    trouble.await;
+    let mut well = 0;
+    let began = Instant::now();
+    // Twenty in a row: no broken connection is left in the pool.
+    while well < 20 {
+        let answer = ada.asks(VIEWER, json!({})).await;
+        well = if answer.code().is_none() { well + 1 } else { 0 };
+        assert!(
+            began.elapsed() < SOON * 2,
+            "not well again: {}",
+            answer.text()
+        );
+    }
+    println!("well again after {:?}", began.elapsed());
+    stop.send(true).unwrap();
+    while let Some(told) = crowd.join_next().await {
+        let (codes, longest) = told.unwrap();
+        let others = codes
+            .iter()
+            .find(|code| !["ok", "UNAVAILABLE"].contains(&code.as_str()));
+        assert_eq!(others, None);
+        assert!(codes.iter().any(|code| code == "ok"));
+        assert!(longest < SOON, "somebody waited for {longest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_under_load_is_told_as_unavailable_and_is_over_by_itself() {
+    let mut postgres = PostgresServer::start();
+    let (_house, server, ada) = house_on(&postgres.url()).await;
+    let away = Duration::from_secs(at_length(30, 6));
+    crowd_during(&ada, async {
+        postgres.stops();
+        tokio::time::sleep(away).await;
+        let ready = server.http().get(server.url("/readyz")).send().await;
+        assert_eq!(ready.unwrap().status(), 503);
+        postgres.starts_again();
+    })
+    .await;
+    let ready = server.http().get(server.url("/readyz")).send().await;
+    assert_eq!(ready.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn connections_that_went_silent_are_replaced() {
+    let postgres = PostgresServer::start();
+    let proxy = Proxy::start(postgres.port()).await;
+    let url = format!("postgres://postgres@127.0.0.1:{}/muster", proxy.port());
+    let (_house, _server, ada) = house_on(&url).await;
+    crowd_during(&ada, async {
+        proxy.swallows_everything();
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        proxy.passes_again();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_outlives_a_database_that_is_long_away() {
+    let mut postgres = PostgresServer::start();
+    let (house, server, _) = house_on(&postgres.url()).await;
+    // apalis itself gives up after six seconds.
+    postgres.stops();
+    tokio::time::sleep(Duration::from_secs(at_length(120, 15))).await;
+    postgres.starts_again();
+    let nico = server.stranger("nico");
+    let began = Instant::now();
+    while nico.tries_to_sign_up(json!({})).await.code().is_some() {
+        assert!(began.elapsed() < SOON, "no sign-up is possible");
+    }
+    assert_eq!(house.waits_for_mails(1).await[0].kind, "welcome");
+    println!("mail after {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
