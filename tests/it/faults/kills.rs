@@ -48,7 +48,7 @@ async fn kills_at_any_moment_lose_nothing_that_was_acknowledged() {
             crowds.spawn(signs_people_up(stranger));
         }
         // Another moment each time: from before the first mail to amid many.
-        tokio::time::sleep(Duration::from_millis(40 + 37 * (round % 9))).await;
+        tokio::time::sleep(Duration::from_millis(120 + 67 * (round % 9))).await;
         if round % 2 == 0 {
             worker.dies();
             server.dies();

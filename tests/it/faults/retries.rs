@@ -1,9 +1,9 @@
 //! PostgreSQL gives up one of two transactions that are in each other's way. The
-//! verb is done again, and nobody hears of it.
+//! verb is done again, and nobody hears of it. SQLite has one writer at a time, and
+//! never gives one up.
 
 use serde_json::json;
 
-use crate::support::database::on_postgres;
 use crate::support::{TASKS, TestApp};
 
 /// Fails the first statements on tasks as PostgreSQL does. A sequence counts them, since it alone
@@ -25,12 +25,8 @@ async fn gives_up(app: &TestApp, times: u32, code: &str) {
 
 #[tokio::test]
 async fn what_the_database_gave_up_is_done_again() {
-    if !on_postgres() {
-        // SQLite has one writer at a time, so that it never gives one up.
-        return;
-    }
     for code in ["40001", "40P01"] {
-        let app = TestApp::start().await;
+        let app = TestApp::start_on_postgres().await;
         let mia = app.manager("mia").await;
         gives_up(&app, 3, code).await;
         mia.creates_task("Count the chairs").await;
@@ -41,10 +37,7 @@ async fn what_the_database_gave_up_is_done_again() {
 
 #[tokio::test]
 async fn what_is_given_up_again_and_again_is_told() {
-    if !on_postgres() {
-        return;
-    }
-    let app = TestApp::start().await;
+    let app = TestApp::start_on_postgres().await;
     let mia = app.manager("mia").await;
     gives_up(&app, 1_000, "40001").await;
     let input = json!({ "input": { "title": "Count the chairs" } });

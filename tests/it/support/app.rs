@@ -107,6 +107,13 @@ impl TestApp {
         Self::open(Arc::new(TestDatabase::create().await), clock, 1, settings).await
     }
 
+    /// Whatever the engine of this run is.
+    pub async fn start_on_postgres() -> Self {
+        let clock = Clock::fake(START.parse().unwrap());
+        let database = Arc::new(TestDatabase::on_postgres().await);
+        Self::open(database, clock, 1, &[]).await
+    }
+
     /// Another app on the same database and by the same clock, with other settings.
     pub async fn restarts_with(&self, settings: &[(&str, &str)]) -> Self {
         // Two that made up the same ids would not be two.
