@@ -111,7 +111,7 @@ async fn settings_are_read_from_a_file_and_the_environment_wins() {
 
 #[tokio::test]
 async fn migrations_go_up_and_down_and_tell_where_they_are() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     let status = house.runs(&["migrate", "status"]).await.succeeds();
     assert!(
         status.lines().all(|line| line.starts_with("pending")),
@@ -139,13 +139,13 @@ async fn migrations_go_up_and_down_and_tell_where_they_are() {
 
 #[tokio::test]
 async fn a_worker_does_not_touch_a_database_that_is_not_migrated() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     house.runs(&["worker"]).await.complains("migrate");
 }
 
 #[tokio::test]
 async fn an_admin_needs_a_name_an_address_and_a_password_that_are_good() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     house.creates_admin("ada", PASSWORD).await.succeeds();
     for (username, email, password, about) in [
         ("ada", "new@example.com", PASSWORD, "username"),
@@ -169,10 +169,10 @@ async fn an_admin_needs_a_name_an_address_and_a_password_that_are_good() {
 
 #[tokio::test]
 async fn sample_data_is_for_an_empty_database() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     house.creates_admin("ada", PASSWORD).await.succeeds();
     house.runs(&["demo"]).await.complains("has users");
-    let house = House::new();
+    let house = House::of_this_run().await;
     house.runs(&["demo"]).await.succeeds();
     house.runs(&["demo"]).await.complains("has users");
 }
@@ -195,13 +195,15 @@ async fn the_generated_secret_is_kept_for_its_owner_alone() {
 
 #[tokio::test]
 async fn check_says_what_it_found() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     house.runs(&["migrate"]).await.succeeds();
     let out = house.runs(&["check"]).await.succeeds();
     for part in ["database", "mail", "redis"] {
         assert!(out.contains(part), "{out}");
     }
-    let house = House::new().with("SMTP_URL", "smtp://user:hunter2@127.0.0.1:1");
+    let house = House::of_this_run()
+        .await
+        .with("SMTP_URL", "smtp://user:hunter2@127.0.0.1:1");
     let outcome = house.runs(&["check"]).await;
     assert_eq!(outcome.status, Some(1), "{outcome:?}");
     assert!(outcome.err.contains("mail"), "{outcome:?}");

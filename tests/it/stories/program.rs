@@ -12,7 +12,7 @@ use crate::support::{PASSWORD, USERS, VIEWER};
 
 #[tokio::test]
 async fn a_kill_right_after_the_sign_up_loses_no_mail() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     for round in 0..3 {
         let server = house.serves().await;
         let guest = server.stranger(&format!("guest-{round}"));
@@ -34,7 +34,7 @@ async fn a_kill_right_after_the_sign_up_loses_no_mail() {
 
 #[tokio::test]
 async fn a_server_that_only_serves_leaves_the_mails_to_the_worker() {
-    let house = House::new().with("WORKER", "off");
+    let house = House::of_this_run().await.with("WORKER", "off");
     let server = house.serves().await;
     server.stranger("nico").signs_up().await;
     server.dies();
@@ -46,7 +46,7 @@ async fn a_server_that_only_serves_leaves_the_mails_to_the_worker() {
 
 #[tokio::test]
 async fn the_first_admin_is_made_beside_a_running_server_and_lets_people_in() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     let server = house.serves().await;
     let out = house.creates_admin("ada", PASSWORD).await.succeeds();
     assert!(out.contains("ada"), "{out}");
@@ -67,7 +67,7 @@ async fn the_first_admin_is_made_beside_a_running_server_and_lets_people_in() {
 
 #[tokio::test]
 async fn sessions_outlive_a_restart() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     let server = house.serves().await;
     house.creates_admin("ada", PASSWORD).await.succeeds();
     let ada = server.stranger("ada");
@@ -83,7 +83,7 @@ async fn sessions_outlive_a_restart() {
 
 #[tokio::test]
 async fn on_sigterm_the_server_finishes_what_is_in_flight_and_ends_well() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     let mut server = house.serves().await;
     // A request whose body is still on its way.
     let body = r#"{"query":"{ server { signUpOpen } }"}"#;
@@ -113,7 +113,7 @@ async fn on_sigterm_the_server_finishes_what_is_in_flight_and_ends_well() {
 
 #[tokio::test]
 async fn the_sample_house_can_be_walked_through() {
-    let house = House::new();
+    let house = House::of_this_run().await;
     let out = house.runs(&["demo"]).await.succeeds();
     let (_, rest) = out.split_once("password ").unwrap();
     let password = rest.split_whitespace().next().unwrap();
