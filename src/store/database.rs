@@ -283,6 +283,10 @@ impl Db {
     }
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "`map_err` hands it over by value"
+)]
 fn unavailable(error: sqlx::Error) -> Error {
     Error::Unavailable(error.to_string())
 }

@@ -136,11 +136,6 @@ impl TestDatabase {
         self.either("Jobs", "apalis.jobs")
     }
 
-    /// With the limits of the default settings.
-    pub fn address(&self) -> Address {
-        address(self.url())
-    }
-
     /// Runs a statement from aside, without the app, and says how many rows it touched.
     pub async fn executes(&self, statement: impl Into<String>) -> u64 {
         let statement = AssertSqlSafe(statement.into());
@@ -221,6 +216,7 @@ impl Drop for TestDatabase {
     }
 }
 
+/// With the limits of the default settings.
 pub fn address(url: &str) -> Address {
     Address {
         url: Secret::new(url.to_owned()),
