@@ -39,7 +39,7 @@ impl App {
         store::migrate_up(&db)
             .await
             .map_err(|error| format!("the database cannot be migrated: {error}"))?;
-        Self::assemble(settings, clock, generator, mailer, db)
+        Self::assemble(settings, clock, generator, mailer, db).await
     }
 
     /// As `open`, for a process that leaves the schema to another one.
@@ -56,16 +56,19 @@ impl App {
         db.ready()
             .await
             .map_err(|error| format!("{error}; run `muster migrate` first"))?;
-        Self::assemble(settings, clock, generator, mailer, db)
+        Self::assemble(settings, clock, generator, mailer, db).await
     }
 
-    fn assemble(
+    async fn assemble(
         settings: Settings,
         clock: Clock,
         generator: Generator,
         mailer: Mailer,
         db: Db,
     ) -> Result<Self, String> {
+        store::settle_copy(&db, clock.now())
+            .await
+            .map_err(|error| error.to_string())?;
         let secret = config::signing_secret(&settings, &generator)?;
         let tokens = Tokens::new(
             &secret,

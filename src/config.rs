@@ -13,7 +13,8 @@ mod value;
 pub use origins::CorsOrigins;
 pub use secret::Secret;
 pub use setting::{SETTINGS, Setting};
-pub use signing::signing_secret;
+pub use signing::{secret_file, signing_secret};
+pub use value::is_postgres;
 
 use std::env::VarError;
 use std::fmt;
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_database_file_is_found_in_the_url() {
+    fn the_secret_is_found_beside_the_file_in_the_url() {
         for (url, file) in [
             ("sqlite://muster.db?mode=rwc", "muster.db"),
             (
@@ -389,7 +390,8 @@ mod tests {
             ("sqlite://my%20data/muster.db", "my data/muster.db"),
         ] {
             let settings = read_with(&[("DATABASE_URL", url)]).unwrap();
-            assert_eq!(settings.database_file(), PathBuf::from(file));
+            let secret = PathBuf::from(file).with_extension("jwt-secret");
+            assert_eq!(secret_file(&settings.database_url), secret);
         }
     }
 

@@ -18,11 +18,6 @@ impl Settings {
     pub fn is_on_postgres(&self) -> bool {
         is_postgres(self.database_url.expose())
     }
-
-    /// Where the `SQLite` database is.
-    pub fn database_file(&self) -> PathBuf {
-        database_file(self.database_url.expose()).unwrap_or_default()
-    }
 }
 
 /// The secret of the settings, or else the one beside the database, made if there is none. The
@@ -30,11 +25,14 @@ impl Settings {
 pub fn signing_secret(settings: &Settings, generator: &Generator) -> Result<Secret, String> {
     match &settings.jwt_secret {
         Some(secret) => Ok(secret.clone()),
-        None => kept_secret(
-            &settings.database_file().with_extension("jwt-secret"),
-            generator,
-        ),
+        None => kept_secret(&secret_file(&settings.database_url), generator),
     }
+}
+
+/// Where the secret is kept that was made for the `SQLite` database at this URL.
+pub fn secret_file(database_url: &Secret) -> PathBuf {
+    let file = database_file(database_url.expose()).unwrap_or_default();
+    file.with_extension("jwt-secret")
 }
 
 fn kept_secret(path: &Path, generator: &Generator) -> Result<Secret, String> {

@@ -309,7 +309,7 @@ fn default(name: &str) -> &'static str {
         .unwrap_or_default()
 }
 
-pub(super) fn is_postgres(url: &str) -> bool {
+pub fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 

@@ -4,6 +4,7 @@
 pub mod approval;
 pub mod delivery;
 mod id;
+pub mod installation;
 pub mod refresh_token;
 pub mod reset_token;
 pub mod session;

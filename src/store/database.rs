@@ -208,7 +208,7 @@ impl Db {
 
     /// Whether the database answers and has the schema that this program was built for.
     pub async fn ready(&self) -> Result<()> {
-        super::migrate::check(self).await
+        super::migrate::check(self.connection()).await
     }
 
     /// How long a statement, a lock or a connection is waited for on `PostgreSQL`.
@@ -281,6 +281,20 @@ impl Db {
         let options: PgConnectOptions = url.parse().map_err(Error::internal)?;
         Ok(with_limits(options, limit).disable_statement_logging())
     }
+}
+
+/// One connection that reads an `SQLite` file as it is, and is kept for as long as that takes.
+pub(super) async fn open_to_read(url: &Secret) -> Result<sqlx::SqlitePool> {
+    let options: SqliteConnectOptions = url.expose().parse().map_err(Error::internal)?;
+    let file = options.get_filename().to_owned();
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+        .connect_with(configure_sqlite(options, true))
+        .await
+        .map_err(|error| Error::internal(format!("cannot open {}: {error}", file.display())))
 }
 
 #[allow(

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Set,
 };
 
 use super::change::changed;
 use super::{Source, Tx};
-use crate::entity::delivery::{Column, Entity, Model};
+use crate::entity::delivery::{ActiveModel, Column, Entity, Model};
 use crate::entity::{DeliveryId, DeliveryState};
 use crate::error::Result;
 
@@ -162,6 +162,22 @@ pub async fn announce(tx: &Tx, ids: &[DeliveryId], until: DateTime<Utc>) -> Resu
         .exec(tx.connection())
         .await?;
     Ok(())
+}
+
+/// Calls off every mail that is neither sent nor given up, and says how many there were.
+pub(super) async fn suppress_unfinished(tx: &Tx, answer: &str, now: DateTime<Utc>) -> Result<u64> {
+    let result = Entity::update_many()
+        .set(ActiveModel {
+            state: Set(DeliveryState::Suppressed),
+            last_answer: Set(Some(answer.to_owned())),
+            finished_at: Set(Some(now)),
+            leased_until: Set(None),
+            ..Default::default()
+        })
+        .filter(Column::State.is_in([DeliveryState::Due, DeliveryState::Sending]))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected)
 }
 
 /// Clears away what was finished before this.

@@ -112,6 +112,17 @@ pub async fn delete(tx: &Tx, id: &str) -> Result<()> {
     execute(tx, delete, [id.into()]).await
 }
 
+/// Takes every job off the queue that has not ended, whoever holds it.
+pub(super) async fn delete_unfinished(tx: &Tx) -> Result<()> {
+    let delete = match tx.engine() {
+        Engine::Sqlite => "DELETE FROM Jobs WHERE status NOT IN ('Done', 'Failed', 'Killed')",
+        Engine::Postgres => {
+            "DELETE FROM apalis.jobs WHERE status NOT IN ('Done', 'Failed', 'Killed')"
+        }
+    };
+    execute(tx, delete, []).await
+}
+
 /// Clears away jobs that ended before this, and workers of earlier starts that hold none.
 pub async fn prune(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
     let statements = match tx.engine() {

@@ -119,8 +119,8 @@ fn sqlstate(error: &sqlx::migrate::MigrateError) -> Option<String> {
 }
 
 /// Fails unless the schema is the one that this program was built for, or a later one. Reads only.
-pub(super) async fn check(db: &Db) -> Result<()> {
-    let applied = applied(db).await?;
+pub(super) async fn check(connection: &impl ConnectionTrait) -> Result<()> {
+    let applied = applied(connection).await?;
     if known().iter().all(|name| applied.contains(name)) {
         Ok(())
     } else {
@@ -130,8 +130,12 @@ pub(super) async fn check(db: &Db) -> Result<()> {
 
 /// Fails when a later release has been here.
 pub async fn refuse_newer(db: &Db) -> Result<()> {
+    refuse_newer_at(db.connection()).await
+}
+
+pub(super) async fn refuse_newer_at(connection: &impl ConnectionTrait) -> Result<()> {
     let known = known();
-    let applied = applied(db).await?;
+    let applied = applied(connection).await?;
     match applied.iter().find(|name| !known.contains(name)) {
         None => Ok(()),
         Some(unknown) => Err(Error::Unavailable(format!(
@@ -143,7 +147,7 @@ pub async fn refuse_newer(db: &Db) -> Result<()> {
 
 /// Every migration that this program knows, oldest first.
 pub async fn migration_status(db: &Db) -> Result<Vec<MigrationStatus>> {
-    let applied = applied(db).await?;
+    let applied = applied(db.connection()).await?;
     Ok(known()
         .into_iter()
         .map(|name| MigrationStatus {
@@ -160,12 +164,14 @@ fn known() -> Vec<String> {
 }
 
 /// The names of the migrations in the database; none in one that has never been migrated.
-async fn applied(db: &Db) -> Result<HashSet<String>> {
-    let connection = db.connection();
-    let query = |sql| Statement::from_string(connection.get_database_backend(), sql);
-    let table = match db.engine() {
-        Engine::Sqlite => "SELECT 1 AS there FROM sqlite_schema WHERE name = 'seaql_migrations'",
-        Engine::Postgres => "SELECT 1 AS there WHERE to_regclass('seaql_migrations') IS NOT NULL",
+async fn applied(connection: &impl ConnectionTrait) -> Result<HashSet<String>> {
+    let backend = connection.get_database_backend();
+    let query = |sql| Statement::from_string(backend, sql);
+    let table = match backend {
+        DbBackend::Postgres => {
+            "SELECT 1 AS there WHERE to_regclass('seaql_migrations') IS NOT NULL"
+        }
+        _ => "SELECT 1 AS there FROM sqlite_schema WHERE name = 'seaql_migrations'",
     };
     if connection.query_one_raw(query(table)).await?.is_none() {
         return Ok(HashSet::new());

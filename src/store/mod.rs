@@ -3,11 +3,13 @@
 //! `service` and `worker` open.
 
 pub mod approval;
+mod backup;
 mod change;
 mod connection;
 mod database;
 pub mod delivery;
 pub mod generation;
+mod installation;
 pub mod job;
 mod listen;
 mod migrate;
@@ -17,11 +19,15 @@ mod search;
 pub mod session;
 pub mod stats;
 pub mod task;
+mod transfer;
 pub mod user;
 
+pub use backup::{Backup, back_up};
 pub use database::{Address, Db, Engine, JobPool, Lock, Source, Tx};
+pub use installation::settle_copy;
 pub use migrate::{MigrationStatus, migrate_down, migrate_up, migration_status, refuse_newer};
 pub use page::{Page, Position, SortKey, Window};
+pub use transfer::{Progress, Work, move_everything};
 
 use sea_orm::{DbErr, RuntimeErr};
 
