@@ -4,8 +4,10 @@
 mod create_admin;
 mod inspect;
 mod serve;
+mod transfer;
 
 use std::io::{ErrorKind, Write, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -45,6 +47,13 @@ enum Command {
     CreateAdmin(create_admin::CreateAdminArguments),
     /// Fill an empty database with sample people and tasks, and print how to log in
     Demo,
+    /// Copy the SQLite database to a new file, also while a server runs on it
+    Backup {
+        /// The file to write; one that is there already is left as it is
+        file: PathBuf,
+    },
+    /// Move everything from SQLite to PostgreSQL, and compare both to the last row
+    MigrateStore(transfer::MigrateStoreArguments),
     /// Print the GraphQL schema as SDL
     Schema,
     /// Read the settings, reach the database and the mail server, and say what was found
@@ -120,6 +129,8 @@ async fn run(command: Command) -> Result<(), Failure> {
             create_admin::create_admin(settings()?, answers).await
         }
         Command::Demo => inspect::demo(settings()?).await,
+        Command::Backup { file } => transfer::backup(&settings()?, &file).await,
+        Command::MigrateStore(arguments) => transfer::migrate_store(arguments).await,
         Command::Schema => {
             print(graphql::sdl().trim_end());
             Ok(())
