@@ -22,6 +22,8 @@ async fn every_command_explains_itself() {
         "migrate",
         "create-admin",
         "demo",
+        "backup",
+        "migrate-store",
         "schema",
         "check",
     ] {

@@ -8,6 +8,7 @@ mod filters;
 mod joining;
 mod lists;
 mod mails;
+mod moving;
 mod passwords;
 mod program;
 mod search;

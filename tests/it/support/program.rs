@@ -151,6 +151,16 @@ impl House {
         command
     }
 
+    /// Starts a command that nobody listens to.
+    pub fn starts(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
     /// Runs a command to its end.
     pub async fn runs(&self, arguments: &[&str]) -> Outcome {
         self.runs_with_input(arguments, "").await
