@@ -211,7 +211,7 @@ impl House {
             let listen = free_address();
             let mut settings = settings.to_vec();
             settings.extend([("LISTEN", listen.as_str()), ("RATE_LIMIT", "off")]);
-            let (child, log) = self.starts(&["serve"], &settings);
+            let (child, log) = self.spawns(&["serve"], &settings);
             let mut server = Server {
                 child,
                 log,
@@ -228,7 +228,7 @@ impl House {
     /// Starts a worker, and waits until it says that it works.
     pub async fn works(&self) -> Server {
         let log = "warn,muster=info";
-        let (child, log) = self.starts(&["worker"], &[("LOG", log)]);
+        let (child, log) = self.spawns(&["worker"], &[("LOG", log)]);
         let mut worker = Server {
             child,
             log,
@@ -245,7 +245,7 @@ impl House {
     }
 
     /// A process, and where its log is.
-    fn starts(&self, arguments: &[&str], settings: &[(&str, &str)]) -> (Child, PathBuf) {
+    fn spawns(&self, arguments: &[&str], settings: &[(&str, &str)]) -> (Child, PathBuf) {
         let number = self.processes.fetch_add(1, Ordering::Relaxed);
         let path = self.path(&format!("log-{number}"));
         let child = self
