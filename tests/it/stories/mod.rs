@@ -13,6 +13,8 @@ mod passwords;
 mod program;
 mod search;
 mod sessions;
+mod sharing;
 mod signing_up;
 mod tasks;
 mod users;
+mod watching;

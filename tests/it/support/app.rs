@@ -109,9 +109,19 @@ impl TestApp {
 
     /// Whatever the engine of this run is.
     pub async fn start_on_postgres() -> Self {
+        Self::start_on_postgres_with(&[]).await
+    }
+
+    pub async fn start_on_postgres_with(settings: &[(&str, &str)]) -> Self {
         let clock = Clock::fake(START.parse().unwrap());
         let database = Arc::new(TestDatabase::on_postgres().await);
-        Self::open(database, clock, 1, &[]).await
+        Self::open(database, clock, 1, settings).await
+    }
+
+    /// Carries events to and from other processes, until it is cancelled.
+    pub fn relays(&self, cancel: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let app = self.app.clone();
+        async move { app.relay(cancel).await }
     }
 
     /// Another app on the same database and by the same clock, with other settings.
