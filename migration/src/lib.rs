@@ -17,6 +17,7 @@ mod m20261121_000004_search;
 mod m20261121_000005_text;
 mod m20261121_000006_generations;
 mod m20261121_000007_installation;
+mod m20261121_000008_indexes;
 
 pub struct Migrator;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_text::Migration),
             Box::new(m20261121_000006_generations::Migration),
             Box::new(m20261121_000007_installation::Migration),
+            Box::new(m20261121_000008_indexes::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ use sea_orm::{
     QueryFilter, QuerySelect, Select,
 };
 
+use super::among::among;
 use super::change::changed;
 use super::page::Sort;
 use super::{Page, Source, Tx, Window};
@@ -34,7 +35,11 @@ fn visible_to(actor: &Actor) -> Condition {
 fn select(actor: &Actor, filter: &ApprovalFilter) -> Select<Entity> {
     let mut select = Entity::find().filter(visible_to(actor));
     if let Some(decisions) = &filter.decision {
-        select = select.filter(Column::Decision.is_in(decisions.iter().copied()));
+        select = select.filter(among(
+            Column::Decision,
+            decisions,
+            ApprovalDecision::Approved,
+        ));
     }
     select
 }

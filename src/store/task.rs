@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Func, Order, Query, WindowStatement};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    ActiveEnum, ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
 };
 
+use super::among::among;
 use super::change::changed;
 use super::page::Sort;
 use super::search;
@@ -74,15 +75,17 @@ fn visible_to(actor: &Actor) -> Condition {
 
 /// The deadline has passed and the task is not completed: what `Model::is_overdue` says of one row.
 pub(super) fn overdue(now: DateTime<Utc>) -> Expr {
+    // Not a parameter, so that SQLite knows the condition of the index of open tasks again.
+    let completed = Expr::Constant(TaskStatus::Completed.to_value().into());
     Column::Deadline
         .lt(now)
-        .and(Column::Status.ne(TaskStatus::Completed))
+        .and(Expr::col((Entity, Column::Status)).ne(completed))
 }
 
 fn select(engine: Engine, actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
     let mut select = Entity::find().filter(visible_to(actor));
     if let Some(statuses) = &filter.status {
-        select = select.filter(Column::Status.is_in(statuses.iter().copied()));
+        select = select.filter(among(Column::Status, statuses, TaskStatus::Completed));
     }
     if let Some(assignees) = &filter.assignee {
         select = select.filter(Column::AssigneeId.is_in(assignees.iter().copied()));
@@ -93,7 +96,13 @@ fn select(engine: Engine, actor: &Actor, filter: &TaskFilter) -> Select<Entity> 
         None => {}
     }
     match filter.overdue {
-        Some(true) => select = select.filter(overdue(filter.now)),
+        Some(true) => {
+            // Open tasks are few, completed ones pile up: a range with two ends is what makes SQLite
+            // go by the index of the open ones.
+            select = select
+                .filter(overdue(filter.now))
+                .filter(Expr::col((Entity, Column::Deadline)).gt(no_deadline(engine, false)));
+        }
         Some(false) => {
             select = select.filter(
                 Condition::any()
@@ -106,6 +115,11 @@ fn select(engine: Engine, actor: &Actor, filter: &TaskFilter) -> Select<Entity> 
     }
     if let Some(from) = filter.deadline_from {
         select = select.filter(Column::Deadline.gte(from));
+        if from >= filter.now && filter.deadline_to.is_none() {
+            // Deadlines pile up in the past, too, and the ones to come are few.
+            select =
+                select.filter(Expr::col((Entity, Column::Deadline)).lt(no_deadline(engine, true)));
+        }
     }
     if let Some(to) = filter.deadline_to {
         select = select.filter(Column::Deadline.lte(to));
@@ -116,17 +130,24 @@ fn select(engine: Engine, actor: &Actor, filter: &TaskFilter) -> Select<Entity> 
     select
 }
 
+/// The stand-in for "no deadline" that comes after every deadline, or else before.
+fn no_deadline(engine: Engine, after: bool) -> Expr {
+    match (engine, after) {
+        (Engine::Sqlite, true) => Expr::val("~"),
+        (Engine::Sqlite, false) => Expr::val(""),
+        (Engine::Postgres, true) => Expr::cust("timestamptz 'infinity'"),
+        (Engine::Postgres, false) => Expr::cust("timestamptz '-infinity'"),
+    }
+}
+
 fn sort(engine: Engine, order: TaskOrder) -> Sort {
     // Generated columns, with a stand-in for "no deadline" that comes last in their direction.
-    let (deadline, on_sqlite, on_postgres) = if order.descending {
-        ("deadline_falling", "", "timestamptz '-infinity'")
+    let deadline = if order.descending {
+        "deadline_falling"
     } else {
-        ("deadline_rising", "~", "timestamptz 'infinity'")
+        "deadline_rising"
     };
-    let missing = match engine {
-        Engine::Sqlite => Expr::val(on_sqlite),
-        Engine::Postgres => Expr::cust(on_postgres),
-    };
+    let missing = no_deadline(engine, !order.descending);
     let key = match order.field {
         TaskOrderField::CreatedAt => Expr::col(Column::CreatedAt),
         TaskOrderField::UpdatedAt => Expr::col(Column::UpdatedAt),
@@ -139,6 +160,33 @@ fn sort(engine: Engine, order: TaskOrder) -> Sort {
         descending: order.descending,
         missing,
     }
+}
+
+/// What the filter says of deadlines, said once more of the column that a list by deadline is sorted
+/// by: its index is then read from where the filter begins, and no further than it goes.
+fn narrow(
+    select: Select<Entity>,
+    filter: &TaskFilter,
+    order: TaskOrder,
+    sort: &Sort,
+) -> Select<Entity> {
+    let key = || sort.key.clone();
+    let mut bounds = Vec::new();
+    if order.field == TaskOrderField::Deadline {
+        bounds.extend(filter.deadline_from.map(|from| key().gte(from)));
+        bounds.extend(filter.deadline_to.map(|to| key().lte(to)));
+        if filter.overdue == Some(true) {
+            bounds.push(key().lt(filter.now));
+        }
+        if !bounds.is_empty() {
+            bounds.push(if order.descending {
+                key().gt(sort.missing.clone())
+            } else {
+                key().lt(sort.missing.clone())
+            });
+        }
+    }
+    bounds.into_iter().fold(select, QueryFilter::filter)
 }
 
 pub async fn find_many(source: &impl Source, actor: &Actor, ids: &[TaskId]) -> Result<Vec<Model>> {
@@ -165,8 +213,10 @@ pub async fn list(
     order: TaskOrder,
     window: &Window,
 ) -> Result<Page<Model>> {
-    let rows = sort(source.engine(), order)
-        .apply(select(source.engine(), actor, filter), window)
+    let sort = sort(source.engine(), order);
+    let select = select(source.engine(), actor, filter);
+    let rows = sort
+        .apply(narrow(select, filter, order, &sort), window)
         .all(source.connection())
         .await?;
     Ok(Page::new(rows, window))
