@@ -6,6 +6,7 @@ mod architecture;
 mod limits;
 mod nulls;
 mod operations;
+mod plans;
 mod rooms;
 mod schema;
 pub mod sdl;

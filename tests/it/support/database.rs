@@ -166,6 +166,14 @@ impl TestDatabase {
         }
     }
 
+    /// How SQLite would go about a statement, whatever its values are.
+    pub async fn explains(&self, statement: &str) -> Vec<String> {
+        let query = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let mut connection = sqlite(self.url()).await;
+        let rows = sqlx::query(query).fetch_all(&mut connection).await;
+        rows.unwrap().iter().map(|row| row.get("detail")).collect()
+    }
+
     /// All that is stored, as bytes to search through.
     pub async fn everything(&self) -> Vec<u8> {
         match self {
