@@ -17,6 +17,7 @@ mod approval;
 mod connection;
 mod dashboard;
 pub mod error;
+mod figures;
 pub mod limits;
 mod loader;
 mod node;

@@ -1,14 +1,13 @@
 //! Figures over everything, for managers and admins.
 
 use async_graphql::{Context, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use super::access::{self, auth};
 use super::types::{Role, TaskStatus, UserStatus};
-use super::{muster, request_time};
-use crate::cache;
+use super::{figures, muster, request_time};
 use crate::error::Result;
-use crate::{service, store};
+use crate::store;
+use crate::store::stats::{TaskCount, UserCount};
 
 /// Counts over everything. Every role and status is listed, also with a count of 0.
 #[derive(SimpleObject)]
@@ -56,33 +55,6 @@ struct TaskStatusCount {
     count: i64,
 }
 
-/// Counting everything takes tens of milliseconds at 100,000 tasks, so it is done once for each
-/// state of the tables. Managers and admins see all rows, and so the same figures.
-async fn figures(
-    cx: &service::Context,
-    now: DateTime<Utc>,
-) -> Result<(Vec<store::stats::UserCount>, Vec<store::stats::TaskCount>)> {
-    // Before the counting: what changes meanwhile has the next generation.
-    let generation = store::generation::find(&cx.db).await?;
-    let key = cache::Key {
-        operation: "stats",
-        scope: "all",
-        variables: "",
-        generation: &generation,
-    };
-    let count = async {
-        Ok(cache::Dated {
-            value: (
-                store::stats::count_users(&cx.db).await?,
-                store::stats::count_tasks(&cx.db, now).await?,
-            ),
-            from: now,
-            until: store::stats::find_next_deadline(&cx.db, now).await?,
-        })
-    };
-    cx.cache.get(&key, now, count).await
-}
-
 #[derive(Default)]
 pub struct StatsQuery;
 
@@ -92,8 +64,17 @@ impl StatsQuery {
     #[graphql(directive = auth::apply(access::STATS.into()))]
     async fn stats(&self, ctx: &Context<'_>) -> Result<Stats> {
         access::require(ctx, access::STATS)?;
-        let (users, tasks) = figures(muster(ctx), request_time(ctx)).await?;
-        let count_users = |matches: &dyn Fn(&store::stats::UserCount) -> bool| -> i64 {
+        let (db, now) = (&muster(ctx).db, request_time(ctx));
+        // Tens of milliseconds at 100,000 tasks, so it is done once for each state of the tables.
+        let count = async {
+            let users = store::stats::count_users(db).await?;
+            let tasks = store::stats::count_tasks(db, now).await?;
+            let until = store::stats::find_next_deadline(db, now).await?;
+            Ok(((users, tasks), until))
+        };
+        let (users, tasks): (Vec<UserCount>, Vec<TaskCount>) =
+            figures::over_everything(ctx, "stats", "", count).await?;
+        let count_users = |matches: &dyn Fn(&UserCount) -> bool| -> i64 {
             users
                 .iter()
                 .filter(|row| matches(row))

@@ -49,6 +49,17 @@ impl TaskFilter {
     }
 }
 
+impl TaskFilter {
+    /// The same filter, whenever it is asked. None when the clock changes what it matches.
+    pub fn timeless(&self) -> Option<Self> {
+        let now = DateTime::<Utc>::MIN_UTC;
+        self.overdue.is_none().then(|| Self {
+            now,
+            ..self.clone()
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskOrderField {
     CreatedAt,

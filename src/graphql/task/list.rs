@@ -13,7 +13,7 @@ use crate::graphql::connection::connection;
 use crate::graphql::loader::TaskList as LoaderList;
 use crate::graphql::page::{ListId, PageArguments, search_text};
 use crate::graphql::types::{DateTime, OrderDirection, TaskStatus};
-use crate::graphql::{loaders, muster, request_time};
+use crate::graphql::{figures, loaders, muster, request_time};
 use crate::store::{self, Position, SortKey};
 
 /// Which tasks a list is about. Fields are joined by AND; null is as good as absent.
@@ -134,7 +134,11 @@ impl TaskList {
                 let filter = Arc::clone(&self.filter);
                 loaders(ctx).count_tasks_of(actor, assignee, filter).await
             }
-            None => store::task::count(&muster(ctx).db, &actor, &self.filter).await,
+            None => {
+                let count = store::task::count(&muster(ctx).db, &actor, &self.filter);
+                let filter = self.filter.timeless().map(|filter| format!("{filter:?}"));
+                figures::total(ctx, "tasks", &actor, filter.as_deref(), count).await
+            }
         }
     }
 }

@@ -7,9 +7,9 @@ use crate::actor::Actor;
 use crate::entity::user::Model;
 use crate::error::Result;
 use crate::graphql::connection::connection;
-use crate::graphql::muster;
 use crate::graphql::page::{ListId, search_text};
 use crate::graphql::types::{OrderDirection, Role, UserStatus};
+use crate::graphql::{figures, muster};
 use crate::store::{self, Position, SortKey};
 
 /// Which users a list is about. Fields are joined by AND; null is as good as absent.
@@ -90,7 +90,9 @@ impl UserList {
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
-        store::user::count(&muster(ctx).db, &actor, &self.filter).await
+        let count = store::user::count(&muster(ctx).db, &actor, &self.filter);
+        let filter = format!("{:?}", self.filter);
+        figures::total(ctx, "users", &actor, Some(&filter), count).await
     }
 }
 

@@ -92,8 +92,11 @@ async fn a_total_is_counted_only_when_it_is_asked_for() {
         let page = format!("{{ {list} {{ nodes {{ id }} }} }}");
         let total = format!("{{ {list} {{ nodes {{ id }} totalCount }} }}");
         let without = cost(&app, &ada, &page, json!({})).await;
-        let with = cost(&app, &ada, &total, json!({})).await;
-        assert_eq!(with, without + 1, "{list}");
+        // Counted the first time, and then only asked whether anything has changed.
+        let first = cost(&app, &ada, &total, json!({})).await;
+        let again = cost(&app, &ada, &total, json!({})).await;
+        assert!(first <= without + 2, "{list}");
+        assert_eq!(again, without + 1, "{list}");
     }
     let page = "{ viewer { tasks { nodes { id } } } }";
     let total = "{ viewer { tasks { nodes { id } totalCount } } }";

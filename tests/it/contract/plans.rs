@@ -953,7 +953,7 @@ async fn ask(database: &TestDatabase) -> (Vec<Case>, Vec<Heard>) {
     let address = Address {
         connections: 1,
         timeout: std::time::Duration::from_secs(30),
-        ..database.address()
+        ..crate::support::database::address(database.url())
     };
     let mut asking = Asking {
         db: Db::open(address).await.unwrap(),

@@ -11,6 +11,11 @@ use crate::support::{DASHBOARD, DELETE_TASK, Person, STATS, TestApp};
 
 const STEPS: usize = 120;
 
+const LISTS: &str = "{ \
+    open: tasks(filter: { status: [PENDING, IN_PROGRESS] }) { totalCount } \
+    overdue: tasks(filter: { overdue: true }) { totalCount } \
+    pending: users(filter: { status: [PENDING] }) { totalCount } }";
+
 struct Task {
     id: String,
     status: &'static str,
@@ -38,6 +43,9 @@ impl Model {
             "tasksOverdue": count(&|task| is_overdue(task, now)),
             "tasksUnassigned": count(&|task| !task.is_assigned),
             "pendingUsers": self.pending_users,
+            "openTasks": count(&|task| task.status != "COMPLETED"),
+            "listedOverdue": count(&|task| is_overdue(task, now)),
+            "listedPendingUsers": self.pending_users,
         })
     }
 
@@ -59,6 +67,7 @@ fn is_overdue(task: &Task, now: DateTime<Utc>) -> bool {
 async fn told(manager: &Person) -> Value {
     let answer = manager.asks(STATS, json!({})).await.succeeds();
     let stats = answer.data("stats");
+    let lists = manager.sends(LISTS, json!({})).await.without_errors();
     let by_status = stats["usersByStatus"].as_array().unwrap();
     let pending = by_status.iter().find(|count| count["status"] == "PENDING");
     json!({
@@ -67,6 +76,9 @@ async fn told(manager: &Person) -> Value {
         "tasksOverdue": stats["tasksOverdue"],
         "tasksUnassigned": stats["tasksUnassigned"],
         "pendingUsers": pending.unwrap()["count"],
+        "openTasks": lists.data("open.totalCount"),
+        "listedOverdue": lists.data("overdue.totalCount"),
+        "listedPendingUsers": lists.data("pending.totalCount"),
     })
 }
 

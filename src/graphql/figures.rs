@@ -1,0 +1,60 @@
+//! Figures that take a look at many rows, by way of the cache. Whoever sees all rows
+//! sees the same figures; what is counted for one person alone is not kept.
+
+use async_graphql::Context;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::{muster, request_time};
+use crate::actor::Actor;
+use crate::cache::{Dated, Key};
+use crate::entity::Role;
+use crate::error::Result;
+use crate::store;
+
+/// A figure over all rows, and how long the clock leaves it as it is.
+pub async fn over_everything<T: Serialize + DeserializeOwned>(
+    ctx: &Context<'_>,
+    operation: &'static str,
+    variables: &str,
+    compute: impl Future<Output = Result<(T, Option<DateTime<Utc>>)>>,
+) -> Result<T> {
+    let (cx, now) = (muster(ctx), request_time(ctx));
+    // Before the counting: what changes meanwhile has the next generation.
+    let generation = store::generation::find(&cx.db).await?;
+    let key = Key {
+        operation,
+        scope: "all",
+        variables,
+        generation: &generation,
+    };
+    let dated = async {
+        let (value, until) = compute.await?;
+        let from = now;
+        Ok(Dated { value, from, until })
+    };
+    cx.cache.get(&key, now, dated).await
+}
+
+/// How many rows a list has. What the clock changes, and what is one person's, is counted each
+/// time; the latter has an index.
+pub async fn total(
+    ctx: &Context<'_>,
+    operation: &'static str,
+    actor: &Actor,
+    filter: Option<&str>,
+    count: impl Future<Output = Result<u64>>,
+) -> Result<u64> {
+    match filter {
+        Some(filter) if actor.has(Role::Manager) => {
+            // People's words are no part of a key that others keep.
+            let digest = Sha256::digest(filter);
+            let variables: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let count = async { Ok((count.await?, None)) };
+            over_everything(ctx, operation, &variables, count).await
+        }
+        _ => count.await,
+    }
+}
