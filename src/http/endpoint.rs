@@ -59,7 +59,7 @@ pub(super) async fn post(
                 request_id,
                 by_get: false,
             };
-            answer(&shared, request, media_type, params).await
+            Box::pin(answer(&shared, request, media_type, params)).await
         }
         Err(malformed) => refuse(media_type, &malformed),
     }
@@ -120,7 +120,7 @@ pub(super) async fn get(
                 request_id,
                 by_get: true,
             };
-            answer(&shared, request, media_type, params).await
+            Box::pin(answer(&shared, request, media_type, params)).await
         }
         Err(malformed) => refuse(media_type, &malformed),
     }

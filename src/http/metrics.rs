@@ -1,4 +1,4 @@
-//! `/metrics`, for Prometheus: whoever shows METRICS_TOKEN, or without one whoever
+//! `/metrics`, for Prometheus: whoever shows `METRICS_TOKEN`, or without one whoever
 //! asks from this very machine and not through a proxy on it. To all others there
 //! is nothing here.
 

@@ -121,12 +121,10 @@ struct WakeOrTick {
 impl WakeOrTick {
     fn new(events: &Events) -> Self {
         let wake = stream::unfold(events.subscribe(), |mut events| async {
-            loop {
-                match events.recv().await {
-                    // Among those that were missed may be one of ours.
-                    Ok(Event::JobsDue) | Err(RecvError::Lagged(_)) => return Some(((), events)),
-                    Err(RecvError::Closed) => return None,
-                }
+            match events.recv().await {
+                // Among those that were missed may be one of ours.
+                Ok(Event::JobsDue) | Err(RecvError::Lagged(_)) => Some(((), events)),
+                Err(RecvError::Closed) => None,
             }
         });
         let mut tick = interval(POLL);

@@ -129,17 +129,13 @@ impl TaskList {
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
-        match self.assignee {
-            Some(assignee) => {
-                let filter = Arc::clone(&self.filter);
-                loaders(ctx).count_tasks_of(actor, assignee, filter).await
-            }
-            None => {
-                let count = store::task::count(&muster(ctx).db, &actor, &self.filter);
-                let filter = self.filter.timeless().map(|filter| format!("{filter:?}"));
-                figures::total(ctx, "tasks", &actor, filter.as_deref(), count).await
-            }
+        if let Some(assignee) = self.assignee {
+            let filter = Arc::clone(&self.filter);
+            return loaders(ctx).count_tasks_of(actor, assignee, filter).await;
         }
+        let count = store::task::count(&muster(ctx).db, &actor, &self.filter);
+        let filter = self.filter.timeless().map(|filter| format!("{filter:?}"));
+        figures::total(ctx, "tasks", &actor, filter.as_deref(), count).await
     }
 }
 

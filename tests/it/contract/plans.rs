@@ -700,14 +700,14 @@ fn user_orders() -> Vec<UserOrder> {
 }
 
 fn task_order_name(order: TaskOrder) -> String {
-    direction_name(format!("{:?}", order.field), order.descending)
+    direction_name(&format!("{:?}", order.field), order.descending)
 }
 
 fn user_order_name(order: UserOrder) -> String {
-    direction_name(format!("{:?}", order.field), order.descending)
+    direction_name(&format!("{:?}", order.field), order.descending)
 }
 
-fn direction_name(field: String, descending: bool) -> String {
+fn direction_name(field: &str, descending: bool) -> String {
     format!(
         "by {field} {}",
         if descending { "falling" } else { "rising" }

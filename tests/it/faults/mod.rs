@@ -3,6 +3,7 @@
 //! little by default; `FAULTS=long` does what an operator's nightmare does.
 
 mod kills;
+mod migrations;
 mod pooler;
 mod postgres;
 mod redis;

@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode hands each transaction to another connection.
+//! `PgBouncer` in transaction mode hands each transaction to another connection.
 
 use std::sync::Arc;
 

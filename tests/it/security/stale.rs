@@ -82,16 +82,20 @@ async fn told(manager: &Person) -> Value {
     })
 }
 
-/// A number below `end`.
-fn choose(chance: &Generator, end: usize) -> usize {
-    usize::from(u16::from_be_bytes(chance.bytes())) % end
-}
-
 #[tokio::test]
 async fn no_process_ever_tells_a_stale_or_foreign_figure() {
     for seed in [1, 2] {
-        walk(seed).await;
+        Box::pin(walk(seed)).await;
     }
+}
+
+/// Two processes, and the same people at each.
+struct Scene {
+    apps: [TestApp; 2],
+    managers: [Person; 2],
+    employees: [Person; 2],
+    chance: Generator,
+    model: Model,
 }
 
 async fn walk(seed: u64) {
@@ -104,113 +108,106 @@ async fn walk(seed: u64) {
     let first = TestApp::start_with(settings).await;
     let (mia, eve) = (first.manager("mia").await, first.employee("eve").await);
     let second = first.restarts_with(settings).await;
-    second.leaves_jobs();
-    first.leaves_jobs();
-    let apps = [&first, &second];
-    // The same people, at either process.
-    let managers = apps.map(|app| mia.at(app));
-    let employees = apps.map(|app| eve.at(app));
-
-    let chance = Generator::seeded(seed);
-    let mut model = Model {
-        tasks: Vec::new(),
-        pending_users: 0,
+    let apps = [first, second];
+    let mut scene = Scene {
+        managers: [0, 1].map(|place| mia.at(&apps[place])),
+        employees: [0, 1].map(|place| eve.at(&apps[place])),
+        apps,
+        chance: Generator::seeded(seed),
+        model: Model {
+            tasks: Vec::new(),
+            pending_users: 0,
+        },
     };
     for step in 0..STEPS {
-        let place = choose(&chance, 2);
-        let manager = &managers[place];
-        let task = (!model.tasks.is_empty()).then(|| choose(&chance, model.tasks.len()));
-        match (choose(&chance, 6), task) {
-            (0 | 1, _) | (_, None) => {
-                let deadline = match choose(&chance, 3) {
-                    0 => None,
-                    hours => Some(first.now() + TimeDelta::hours(i64::try_from(hours).unwrap())),
-                };
-                let is_assigned = choose(&chance, 2) == 0;
-                let id = manager
-                    .creates_task_with(json!({
-                        "title": format!("Task {step}"),
-                        "deadline": deadline,
-                        "assigneeId": is_assigned.then(|| eve.id()),
-                    }))
-                    .await;
-                model.tasks.push(Task {
-                    id,
-                    status: "PENDING",
-                    deadline,
-                    is_assigned,
-                });
-            }
+        scene.changes_something(step).await;
+        scene
+            .is_told_right(&format!("seed {seed}, step {step}"))
+            .await;
+    }
+    let mut seen = String::new();
+    for app in &scene.apps {
+        app.leaves_jobs();
+        seen += &app.cx.metrics.text();
+    }
+    assert!(seen.contains("outcome=\"local\""), "nothing was cached");
+    if on_postgres() {
+        assert!(seen.contains("outcome=\"shared\""), "nothing was shared");
+    }
+}
+
+impl Scene {
+    /// A number below `end`.
+    fn choose(&self, end: usize) -> usize {
+        usize::from(u16::from_be_bytes(self.chance.bytes())) % end
+    }
+
+    async fn changes_something(&mut self, step: usize) {
+        let place = self.choose(2);
+        let count = self.model.tasks.len();
+        let task = (count > 0).then(|| self.choose(count));
+        match (self.choose(6), task) {
+            (0 | 1, _) | (_, None) => self.creates_task(place, step).await,
             (2, Some(task)) => {
-                let status = ["PENDING", "IN_PROGRESS", "COMPLETED"][choose(&chance, 3)];
-                manager.sets_status(&model.tasks[task].id, status).await;
-                model.tasks[task].status = status;
+                let status = ["PENDING", "IN_PROGRESS", "COMPLETED"][self.choose(3)];
+                let id = &self.model.tasks[task].id;
+                self.managers[place].sets_status(id, status).await;
+                self.model.tasks[task].status = status;
             }
             (3, Some(task)) => {
-                let input = json!({ "input": { "taskId": model.tasks.remove(task).id } });
-                manager.asks(DELETE_TASK, input).await.succeeds();
+                let input = json!({ "input": { "taskId": self.model.tasks.remove(task).id } });
+                let answer = self.managers[place].asks(DELETE_TASK, input).await;
+                answer.succeeds();
             }
             (4, _) => {
                 // Nothing is written, and yet tasks become overdue.
-                first.clock.advance(TimeDelta::minutes(40));
-            }
-            _ => {
-                let newcomer = apps[place].stranger(&format!("newcomer{seed}-{step}"));
-                newcomer.signs_up().await;
-                model.pending_users += 1;
-            }
-        }
-        if step % 20 == 0 {
-            // Access tokens last a quarter of an hour.
-            for person in managers.iter().chain(&employees) {
-                person.logs_in().await.succeeds();
-            }
-        }
-        let now = first.now();
-        for _ in 0..2 {
-            for person in managers.iter().chain(&employees) {
-                if !person.is_signed_in().await {
+                self.apps[0].clock.advance(TimeDelta::minutes(40));
+                for person in self.managers.iter().chain(&self.employees) {
+                    // Access tokens last a quarter of an hour.
                     person.logs_in().await.succeeds();
                 }
             }
-            for manager in &managers {
-                assert_eq!(
-                    told(manager).await,
-                    model.stats(now),
-                    "seed {seed}, step {step}"
-                );
-            }
-            let (open, overdue) = model.own(now);
-            for employee in &employees {
-                let figures = employee.asks(DASHBOARD, json!({})).await.succeeds();
-                assert_eq!(figures.data("dashboard.openTasks"), open, "step {step}");
-                assert_eq!(
-                    figures.data("dashboard.overdueTasks"),
-                    overdue,
-                    "step {step}"
-                );
-                employee
-                    .asks(STATS, json!({}))
-                    .await
-                    .fails_with("FORBIDDEN");
+            _ => {
+                let name = format!("newcomer-{step}");
+                self.apps[place].stranger(&name).signs_up().await;
+                self.model.pending_users += 1;
             }
         }
     }
-    let lookups = |app: &TestApp| -> String {
-        let text = app.cx.metrics.text();
-        text.lines()
-            .filter(|line| line.starts_with("muster_cache"))
-            .collect()
-    };
-    let seen = apps.map(lookups).concat();
-    assert!(
-        seen.contains("outcome=\"local\""),
-        "nothing was cached: {seen}"
-    );
-    if on_postgres() {
-        assert!(
-            seen.contains("outcome=\"shared\""),
-            "nothing was shared: {seen}"
-        );
+
+    async fn creates_task(&mut self, place: usize, step: usize) {
+        let hours = [None, Some(1), Some(2)][self.choose(3)];
+        let deadline = hours.map(|hours| self.apps[0].now() + TimeDelta::hours(hours));
+        let is_assigned = self.choose(2) == 0;
+        let eve = self.employees[place].id();
+        let input = json!({
+            "title": format!("Task {step}"),
+            "deadline": deadline,
+            "assigneeId": is_assigned.then_some(eve),
+        });
+        self.model.tasks.push(Task {
+            id: self.managers[place].creates_task_with(input).await,
+            status: "PENDING",
+            deadline,
+            is_assigned,
+        });
+    }
+
+    /// Twice, since what is wrong may be what is kept.
+    async fn is_told_right(&self, place: &str) {
+        let now = self.apps[0].now();
+        for _ in 0..2 {
+            for manager in &self.managers {
+                assert_eq!(told(manager).await, self.model.stats(now), "{place}");
+            }
+            let (open, overdue) = self.model.own(now);
+            for employee in &self.employees {
+                let figures = employee.asks(DASHBOARD, json!({})).await.succeeds();
+                assert_eq!(figures.data("dashboard.openTasks"), open, "{place}");
+                assert_eq!(figures.data("dashboard.overdueTasks"), overdue, "{place}");
+                let refused = employee.asks(STATS, json!({})).await;
+                refused.fails_with("FORBIDDEN");
+            }
+        }
     }
 }

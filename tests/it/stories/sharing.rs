@@ -81,10 +81,10 @@ async fn wakes_the_other(settings: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn processes_wake_each_other_by_postgres() {
-    wakes_the_other(&[]).await;
+    Box::pin(wakes_the_other(&[])).await;
 }
 
 #[tokio::test]
 async fn processes_wake_each_other_by_redis() {
-    wakes_the_other(&[("REDIS_URL", &redis_server())]).await;
+    Box::pin(wakes_the_other(&[("REDIS_URL", &redis_server())])).await;
 }

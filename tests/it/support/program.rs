@@ -109,25 +109,21 @@ impl House {
 
     /// Does anything to the database behind the programs' backs.
     pub async fn executes(&self, statement: &str) {
-        match &self.database {
-            Some(database) => {
-                database.executes(statement).await;
-            }
-            None => {
-                let url = format!("sqlite://{}", self.path("muster.db").display());
-                execute_on_sqlite(&url, statement).await;
-            }
+        if let Some(database) = &self.database {
+            database.executes(statement).await;
+        } else {
+            let url = format!("sqlite://{}", self.path("muster.db").display());
+            execute_on_sqlite(&url, statement).await;
         }
     }
 
     /// The first column of each row, which is text, read from aside.
     pub async fn reads(&self, query: &str) -> Vec<String> {
-        match &self.database {
-            Some(database) => database.reads(query).await,
-            None => {
-                let url = format!("sqlite://{}", self.path("muster.db").display());
-                read_sqlite(&url, query).await
-            }
+        if let Some(database) = &self.database {
+            database.reads(query).await
+        } else {
+            let url = format!("sqlite://{}", self.path("muster.db").display());
+            read_sqlite(&url, query).await
         }
     }
 

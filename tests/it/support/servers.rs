@@ -1,4 +1,4 @@
-//! Servers that a test may stop, kill and hold: PostgreSQL, Redis and PgBouncer of
+//! Servers that a test may stop, kill and hold: `PostgreSQL`, Redis and `PgBouncer` of
 //! its own, on free ports, in a folder that goes with them.
 
 use std::env;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::program::free_address;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn port() -> String {
     let address = free_address();
@@ -39,7 +39,7 @@ fn is_root() -> bool {
     id.stdout == b"0\n"
 }
 
-/// PostgreSQL and PgBouncer do not run as root.
+/// `PostgreSQL` and `PgBouncer` do not run as root.
 fn unprivileged(program: &str) -> Command {
     if !is_root() {
         return Command::new(program);
