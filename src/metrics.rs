@@ -96,6 +96,7 @@ struct Inner {
     worker_up: Gauge<i64, AtomicI64>,
     redis_errors: Counter<u64, AtomicU64>,
     redis_is_up: AtomicBool,
+    redis_has_refused: AtomicBool,
 }
 
 /// One request to the GraphQL endpoint, once it is answered.
@@ -192,6 +193,7 @@ impl Default for Metrics {
                 Counter::default()
             ),
             redis_is_up: AtomicBool::new(false),
+            redis_has_refused: AtomicBool::new(false),
             registry,
         };
         Self(Arc::new(inner))
@@ -268,6 +270,12 @@ impl Metrics {
     pub fn redis_answered(&self) -> bool {
         self.0.redis_up.set(1);
         !self.0.redis_is_up.swap(true, Ordering::Relaxed)
+    }
+
+    /// Notes that Redis refused a call; true when it had not since the process began.
+    pub fn redis_refused(&self) -> bool {
+        self.0.redis_errors.inc();
+        !self.0.redis_has_refused.swap(true, Ordering::Relaxed)
     }
 
     /// Notes that Redis did not answer; true when it had before.

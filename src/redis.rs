@@ -105,6 +105,10 @@ impl Redis {
                 self.answered();
                 Some(answer)
             }
+            Err(Trouble::Error(error)) if is_refusal(&error) => {
+                self.refused(&error);
+                None
+            }
             Err(trouble) => {
                 self.failed(&trouble);
                 let mut state = self.state();
@@ -168,12 +172,24 @@ impl Redis {
         }
     }
 
+    /// It is there, but does not do this, as one that is full does not keep more. Logged once.
+    fn refused(&self, error: &RedisError) {
+        if self.metrics.redis_refused() {
+            tracing::error!(%error, "Redis refuses what it is told; work goes on from the database");
+        }
+    }
+
     /// Logged once, until it has answered again.
     fn failed(&self, trouble: &Trouble) {
         if self.metrics.redis_failed() {
             tracing::error!(%trouble, "Redis is away; work goes on from the database");
         }
     }
+}
+
+/// Whether the server said this, rather than that it could not be reached.
+fn is_refusal(error: &RedisError) -> bool {
+    !(error.is_io_error() || error.is_connection_dropped() || error.is_timeout())
 }
 
 async fn ask<T: FromRedisValue>(

@@ -1,6 +1,8 @@
-//! How often a table has changed: what was computed from it earlier holds as long
-//! as this number stays. The database counts by itself, in the transaction of the
-//! change, so no way to write can forget it.
+//! Which state a table is in: what was computed from it earlier holds as long as
+//! these tokens stay. The database makes a new one by itself, in the transaction of
+//! each change, so no way to write can forget it. They are random, and no counters,
+//! so that a database that was restored or lost its last changes never comes by one
+//! again.
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DatabaseBackend};
 
@@ -11,8 +13,8 @@ pub struct Migration;
 
 const COUNTED: &[&str] = &["tasks", "users"];
 
-/// On PostgreSQL each connection counts in one of these rows, so that writers seldom wait for each
-/// other. The number is the sum.
+/// On PostgreSQL each connection writes to one of these rows, so that writers seldom wait for each
+/// other. A state is all of them.
 const SHARDS: u8 = 16;
 
 #[async_trait::async_trait]
@@ -26,30 +28,34 @@ impl MigrationTrait for Migration {
                     .table("generations")
                     .col(text("noun"))
                     .col(integer("shard"))
-                    .col(big_integer("value"))
+                    .col(text("token"))
                     .primary_key(Index::create().col("noun").col("shard"))
                     .to_owned(),
             )
             .await?;
-        let shards = if postgres { SHARDS } else { 1 };
+        let (shards, token) = if postgres {
+            (SHARDS, "gen_random_uuid()::text")
+        } else {
+            (1, "hex(randomblob(16))")
+        };
         for table in COUNTED {
             for shard in 0..shards {
                 connection
                     .execute_unprepared(&format!(
-                        "INSERT INTO generations (noun, shard, value) VALUES ('{table}', {shard}, 0)"
+                        "INSERT INTO generations (noun, shard, token) VALUES ('{table}', {shard}, {token})"
                     ))
                     .await?;
             }
         }
         if postgres {
-            connection.execute_unprepared(&count_on_postgres()).await?;
+            connection.execute_unprepared(&renew_on_postgres()).await?;
         }
         for table in COUNTED {
             if postgres {
                 connection
                     .execute_unprepared(&format!(
                         "CREATE TRIGGER {table}_generation AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE \
-                         ON {table} FOR EACH STATEMENT EXECUTE FUNCTION count_generation()"
+                         ON {table} FOR EACH STATEMENT EXECUTE FUNCTION renew_generation()"
                     ))
                     .await?;
             } else {
@@ -57,7 +63,7 @@ impl MigrationTrait for Migration {
                     connection
                         .execute_unprepared(&format!(
                             "CREATE TRIGGER {table}_generation_{event} AFTER {event} ON {table} BEGIN \
-                             UPDATE generations SET value = value + 1 WHERE noun = '{table}'; END"
+                             UPDATE generations SET token = {token} WHERE noun = '{table}'; END"
                         ))
                         .await?;
                 }
@@ -83,17 +89,17 @@ impl MigrationTrait for Migration {
         }
         if manager.get_database_backend() == DatabaseBackend::Postgres {
             connection
-                .execute_unprepared("DROP FUNCTION count_generation()")
+                .execute_unprepared("DROP FUNCTION renew_generation()")
                 .await?;
         }
         drop_tables(manager, &["generations"]).await
     }
 }
 
-fn count_on_postgres() -> String {
+fn renew_on_postgres() -> String {
     format!(
-        "CREATE FUNCTION count_generation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-         UPDATE generations SET value = value + 1 \
+        "CREATE FUNCTION renew_generation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         UPDATE generations SET token = gen_random_uuid()::text \
          WHERE noun = TG_TABLE_NAME AND shard = pg_backend_pid() % {SHARDS}; \
          RETURN NULL; END $$"
     )

@@ -77,11 +77,11 @@ impl Cache {
 
     /// The answer as it was kept, or else as it is computed now. Whoever asks for the same at the
     /// same time waits for the one that computes.
-    pub async fn get<T: Serialize + DeserializeOwned>(
+    pub async fn get<T: Serialize + DeserializeOwned, F: Future<Output = Result<Dated<T>>>>(
         &self,
         key: &Key<'_>,
         now: DateTime<Utc>,
-        compute: impl Future<Output = Result<Dated<T>>>,
+        compute: impl Fn() -> F,
     ) -> Result<T> {
         let text = key.text();
         if let Some(kept) = self.local.get(&text).await {
@@ -100,7 +100,7 @@ impl Cache {
                 return Ok(kept.into());
             }
             self.metrics.looked_up(key.operation, Lookup::Miss);
-            let kept: Arc<[u8]> = serde_json::to_vec(&compute.await?)
+            let kept: Arc<[u8]> = serde_json::to_vec(&compute().await?)
                 .map_err(Error::internal)?
                 .into();
             if let Some(redis) = &self.shared {
@@ -113,8 +113,11 @@ impl Cache {
             .try_get_with_by_ref(&text, fetch)
             .await
             .map_err(|error: Arc<Error>| Error::clone(&error))?;
-        let dated: Dated<T> = serde_json::from_slice(&kept).map_err(Error::internal)?;
-        Ok(dated.value)
+        match read::<T>(&kept, now) {
+            Some(dated) => Ok(dated.value),
+            // Whoever was waited for asked at another moment, and something fell due in between.
+            None => Ok(compute().await?.value),
+        }
     }
 }
 

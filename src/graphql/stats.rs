@@ -66,7 +66,7 @@ impl StatsQuery {
         access::require(ctx, access::STATS)?;
         let (db, now) = (&muster(ctx).db, request_time(ctx));
         // Tens of milliseconds at 100,000 tasks, so it is done once for each state of the tables.
-        let count = async {
+        let count = async || {
             let users = store::stats::count_users(db).await?;
             let tasks = store::stats::count_tasks(db, now).await?;
             let until = store::stats::find_next_deadline(db, now).await?;

@@ -11,7 +11,7 @@ use crate::actor::Actor;
 use crate::credential::{ResetToken, Verdict};
 use crate::entity::reset_token::Model as StoredToken;
 use crate::entity::user::{Model as User, PasswordHash};
-use crate::entity::{MailKind, ResetTokenId, UserStatus};
+use crate::entity::{MailKind, ResetTokenId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::store::{self, Source, Tx};
@@ -26,12 +26,15 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
     let mut form = Form::default();
     let email = form.email(email);
     form.check()?;
-    let user = store::user::find_by_email(&cx.db, &email.key)
-        .await?
-        .filter(may_reset);
-    let user_id = user.as_ref().map(|user| user.id);
-
     let now = cx.now();
+    let found = store::user::find_by_email(&cx.db, &email.key).await?;
+    let sought = found.map_or_else(|| UserId(cx.new_id(now)), |user| user.id);
+    let tx = cx.db.begin().await?;
+    // Looked at again, and held: an address that was taken away meanwhile gets no link.
+    let user = store::user::find_to_change(&tx, &Actor::System, sought)
+        .await?
+        .filter(|user| user.email_key == email.key && may_reset(user));
+    let user_id = user.as_ref().map(|user| user.id);
     let id = ResetTokenId(cx.new_id(now));
     let token = StoredToken {
         id,
@@ -47,7 +50,6 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
         // The worker makes the link again from the id: the token itself is nowhere in the database.
         params: json!({ "reset_token_id": id }),
     };
-    let tx = cx.db.begin().await?;
     store::reset_token::end_all_of(&tx, user_id, now).await?;
     store::reset_token::insert(&tx, token).await?;
     enqueue(cx, &tx, user.as_ref(), notice, now).await?;

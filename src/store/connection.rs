@@ -2,7 +2,7 @@
 //! span without its values, and on PostgreSQL a time limit: one that reaches it
 //! means that nobody answers any more, so all connections are made anew.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(super) struct Watch {
     pub statements: Arc<AtomicU64>,
     /// None where the database runs in this process, and cannot go silent.
     pub limit: Option<Duration>,
+    /// Set by whoever tried a connection that had rested, and got no answer.
+    pub found_silent: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -61,10 +63,32 @@ fn nobody_answers() -> DbErr {
 pub struct Pool {
     current: Arc<RwLock<Current>>,
     connect: Arc<dyn Fn() -> DatabaseConnection + Send + Sync>,
-    /// Behind a pooler in transaction mode, a statement that is prepared outside of a transaction
-    /// may be gone when it is to run.
-    in_transactions: bool,
+    /// Set behind a pooler in transaction mode: what each transaction sets for itself. Everything is
+    /// in one there, since a statement that is prepared outside may be gone when it is to run.
+    limits: Option<Arc<str>>,
     watch: Watch,
+}
+
+/// Begins a transaction, in a task of its own: one that is given up in the middle of beginning would
+/// leave it open on a connection that goes back to the pool, while one that has begun and is dropped
+/// is rolled back.
+async fn begin(
+    pool: DatabaseConnection,
+    options: TransactionOptions,
+    limits: Option<Arc<str>>,
+) -> Result<DatabaseTransaction, DbErr> {
+    let begun = tokio::spawn(async move {
+        let transaction = pool.begin_with_options(options).await?;
+        if let Some(limits) = limits {
+            transaction.execute_unprepared(&limits).await?;
+        }
+        Ok(transaction)
+    });
+    begun.await.unwrap_or_else(|error| {
+        Err(DbErr::Custom(format!(
+            "a transaction was not begun: {error}"
+        )))
+    })
 }
 
 struct Current {
@@ -76,13 +100,13 @@ impl Pool {
     pub(super) fn new(
         pool: DatabaseConnection,
         connect: impl Fn() -> DatabaseConnection + Send + Sync + 'static,
-        in_transactions: bool,
+        limits: Option<Arc<str>>,
         watch: Watch,
     ) -> Self {
         Self {
             current: Arc::new(RwLock::new(Current { pool, round: 0 })),
             connect: Arc::new(connect),
-            in_transactions,
+            limits,
             watch,
         }
     }
@@ -110,7 +134,8 @@ impl Pool {
 
     pub(super) async fn begin(&self, options: TransactionOptions) -> Result<Transaction, DbErr> {
         let (pool, round) = self.current();
-        let answer = self.watch.bounded(pool.begin_with_options(options)).await;
+        let begun = begin(pool, options, self.limits.clone());
+        let answer = self.watch.bounded(begun).await;
         Ok(Transaction {
             inner: self.answered(answer, round)?,
             pool: self.clone(),
@@ -119,6 +144,10 @@ impl Pool {
     }
 
     fn answered<T>(&self, answer: Option<Result<T, DbErr>>, round: u64) -> Result<T, DbErr> {
+        if self.watch.found_silent.swap(false, Ordering::Relaxed) {
+            // Where one connection is dead, those that rested beside it are, too.
+            self.replace(round);
+        }
         answer.unwrap_or_else(|| {
             self.replace(round);
             Err(nobody_answers())
@@ -131,10 +160,11 @@ macro_rules! run {
         let (pool, round) = $pool.current();
         let span = span($sql);
         let work = async {
-            if !$pool.in_transactions {
+            if $pool.limits.is_none() {
                 return pool.$method($argument).await;
             }
-            let transaction = pool.begin().await?;
+            let options = TransactionOptions::default();
+            let transaction = begin(pool, options, $pool.limits.clone()).await?;
             let done = transaction.$method($argument).await?;
             transaction.commit().await?;
             Ok(done)

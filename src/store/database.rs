@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
@@ -24,8 +24,8 @@ const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Found by measuring: 8 readers did better than 4 on two cores.
 const SQLITE_READERS: u32 = 8;
-/// The server gives a statement up first; a connection that is still silent then is dead.
-const SILENCE: Duration = Duration::from_millis(500);
+/// For a connection that rested to show that it lives.
+const PING: Duration = Duration::from_millis(300);
 /// A connection that rested this long is tried before it is used: the server may have been
 /// restarted meanwhile.
 const RESTED: Duration = Duration::from_secs(1);
@@ -151,12 +151,20 @@ impl Lock {
 }
 
 /// A pool of its own for the job queue, so that it never waits for a request's connection.
+#[derive(Clone)]
 pub enum JobPool {
     Sqlite(sqlx::SqlitePool),
     Postgres(sqlx::PgPool),
 }
 
 impl JobPool {
+    pub async fn answers(&self) -> bool {
+        match self {
+            Self::Sqlite(pool) => sqlx::query("SELECT 1").execute(pool).await.is_ok(),
+            Self::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.is_ok(),
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
@@ -313,6 +321,7 @@ async fn open_sqlite(
     let watch = Watch {
         statements: Arc::clone(statements),
         limit: None,
+        found_silent: Arc::default(),
     };
     let mut pools = Vec::new();
     for (connections, read_only) in [(1, false), (SQLITE_READERS, true)] {
@@ -320,7 +329,7 @@ async fn open_sqlite(
             .await
             .map_err(|error| cannot_open_sqlite(url, &error))?;
         let again = pool.clone();
-        pools.push(Pool::new(pool, move || again.clone(), false, watch.clone()));
+        pools.push(Pool::new(pool, move || again.clone(), None, watch.clone()));
     }
     match <[Pool; 2]>::try_from(pools) {
         Ok([write, read]) => Ok((write, read)),
@@ -366,8 +375,12 @@ fn configure_sqlite(options: SqliteConnectOptions, read_only: bool) -> SqliteCon
 async fn open_postgres(address: &Address, statements: &Arc<AtomicU64>) -> Result<Pool, String> {
     let unusable = |error: sqlx::Error| format!("DATABASE_URL: cannot be used: {error}");
     let options: PgConnectOptions = address.url.expose().parse().map_err(unusable)?;
-    let pooled = address.direct_url.is_some();
-    let options = if pooled {
+    // What a transaction sets for itself behind a pooler; elsewhere the connection has it.
+    let millis = address.timeout.as_millis();
+    let limits = address.direct_url.is_some().then(|| {
+        format!("SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}").into()
+    });
+    let options = if limits.is_some() {
         // The pooler hands each transaction to any of its connections: what is set or prepared on
         // one is not there on the next, and it refuses what it does not know at the start.
         options
@@ -377,15 +390,27 @@ async fn open_postgres(address: &Address, statements: &Arc<AtomicU64>) -> Result
         with_limits(options, address.timeout)
     }
     .disable_statement_logging();
+    let found_silent = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&found_silent);
     let pool = PgPoolOptions::new()
         .max_connections(address.connections)
-        .acquire_timeout(address.timeout)
+        .acquire_timeout(address.timeout / 2)
         .idle_timeout(IDLE_MAX)
         .max_lifetime(LIFETIME_MAX)
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
+            let found_silent = Arc::clone(&tells);
             Box::pin(async move {
-                Ok(meta.idle_for < RESTED || sqlx::Connection::ping(connection).await.is_ok())
+                if meta.idle_for < RESTED {
+                    return Ok(true);
+                }
+                let ping = tokio::time::timeout(PING, sqlx::Connection::ping(connection));
+                if let Ok(answer) = ping.await {
+                    return Ok(answer.is_ok());
+                }
+                found_silent.store(true, Ordering::Relaxed);
+                // Not asked to close in good order, which it would not answer either.
+                Err(sqlx::Error::PoolTimedOut)
             })
         });
     let connect =
@@ -397,9 +422,12 @@ async fn open_postgres(address: &Address, statements: &Arc<AtomicU64>) -> Result
         .map_err(|error| format!("DATABASE_URL: PostgreSQL cannot be reached: {error}"))?;
     let watch = Watch {
         statements: Arc::clone(statements),
-        limit: Some(address.timeout + SILENCE),
+        // The server gives a statement up first, and the pool the wait for a connection: a statement
+        // that takes longer than both is on a connection that is dead.
+        limit: Some(address.timeout * 3 / 2 + PING),
+        found_silent,
     };
-    Ok(Pool::new(connection, connect, pooled, watch))
+    Ok(Pool::new(connection, connect, limits, watch))
 }
 
 /// The server's own limits, by which it gives up what nobody waits for any more.

@@ -180,11 +180,16 @@ pub(super) async fn suppress_unfinished(tx: &Tx, answer: &str, now: DateTime<Utc
     Ok(result.rows_affected)
 }
 
-/// Clears away what was finished before this.
-pub async fn delete_finished(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
-    Entity::delete_many()
+/// Clears away what was finished before this, so many at most; says how many it were.
+pub async fn delete_finished(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
+    let ids: Vec<DeliveryId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(Column::FinishedAt.lt(before))
-        .exec(tx.connection())
+        .limit(limit)
+        .into_tuple()
+        .all(tx.connection())
         .await?;
-    Ok(())
+    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
+    Ok(delete.exec(tx.connection()).await?.rows_affected)
 }

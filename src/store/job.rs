@@ -25,7 +25,7 @@ pub async fn push(tx: &Tx, id: Uuid, job: Job, now: DateTime<Utc>) -> Result<()>
         }
         Engine::Postgres => {
             "INSERT INTO apalis.jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
-             VALUES ($1, $2, $3, 'Pending', 0, $4, to_timestamp($5), 0, '')"
+             VALUES ($1, $2, $3, 'Pending', 0, $4, least(to_timestamp($5), now() - interval '1 second'), 0, '')"
         }
     };
     let values = [
@@ -35,7 +35,8 @@ pub async fn push(tx: &Tx, id: Uuid, job: Job, now: DateTime<Utc>) -> Result<()>
         MAX_ATTEMPTS.into(),
         seconds(tx.engine(), now),
     ];
-    execute(tx, insert, values).await
+    execute(tx, insert, values).await?;
+    Ok(())
 }
 
 /// As apalis writes instants: whole seconds.
@@ -48,12 +49,11 @@ fn seconds(engine: Engine, at: DateTime<Utc>) -> Value {
     }
 }
 
-async fn execute<const N: usize>(tx: &Tx, sql: &'static str, values: [Value; N]) -> Result<()> {
+async fn execute<const N: usize>(tx: &Tx, sql: &'static str, values: [Value; N]) -> Result<u64> {
     let connection = tx.connection();
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    connection.execute_raw(statement).await?;
-    Ok(())
+    Ok(connection.execute_raw(statement).await?.rows_affected())
 }
 
 /// The jobs that wait, with the names of their rows. For tests, which run them one by one.
@@ -109,7 +109,8 @@ pub async fn delete(tx: &Tx, id: &str) -> Result<()> {
         Engine::Sqlite => "DELETE FROM Jobs WHERE id = ?",
         Engine::Postgres => "DELETE FROM apalis.jobs WHERE id = $1",
     };
-    execute(tx, delete, [id.into()]).await
+    execute(tx, delete, [id.into()]).await?;
+    Ok(())
 }
 
 /// Takes every job off the queue that has not ended, whoever holds it.
@@ -120,26 +121,30 @@ pub(super) async fn delete_unfinished(tx: &Tx) -> Result<()> {
             "DELETE FROM apalis.jobs WHERE status NOT IN ('Done', 'Failed', 'Killed')"
         }
     };
-    execute(tx, delete, []).await
+    execute(tx, delete, []).await?;
+    Ok(())
 }
 
-/// Clears away jobs that ended before this, and workers of earlier starts that hold none.
-pub async fn prune(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
-    let statements = match tx.engine() {
+/// Clears away jobs that ended before this, and workers of earlier starts that hold none; so many of
+/// each at most. Says how many jobs it were.
+pub async fn prune(tx: &Tx, before: DateTime<Utc>, limit: u32) -> Result<u64> {
+    let [jobs, workers] = match tx.engine() {
         Engine::Sqlite => [
-            "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < ?",
-            "DELETE FROM Workers WHERE last_seen < ? \
-             AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)",
+            "DELETE FROM Jobs WHERE id IN (SELECT id FROM Jobs \
+             WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < ? LIMIT ?)",
+            "DELETE FROM Workers WHERE id IN (SELECT id FROM Workers WHERE last_seen < ? \
+             AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL) LIMIT ?)",
         ],
         Engine::Postgres => [
-            "DELETE FROM apalis.jobs WHERE status IN ('Done', 'Failed', 'Killed') \
-             AND done_at < to_timestamp($1)",
-            "DELETE FROM apalis.workers w WHERE last_seen < to_timestamp($1) \
-             AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = w.id)",
+            "DELETE FROM apalis.jobs WHERE id IN (SELECT id FROM apalis.jobs \
+             WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < to_timestamp($1) LIMIT $2)",
+            "DELETE FROM apalis.workers WHERE id IN (SELECT id FROM apalis.workers w \
+             WHERE last_seen < to_timestamp($1) \
+             AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = w.id) LIMIT $2)",
         ],
     };
-    for statement in statements {
-        execute(tx, statement, [seconds(tx.engine(), before)]).await?;
-    }
-    Ok(())
+    let values = || [seconds(tx.engine(), before), i64::from(limit).into()];
+    let pruned = execute(tx, jobs, values()).await?;
+    execute(tx, workers, values()).await?;
+    Ok(pruned)
 }

@@ -26,11 +26,17 @@ pub struct MigrationStatus {
 /// that a later release has migrated: what this one would make of it is anybody's guess.
 pub async fn migrate_up(db: &Db) -> Result<()> {
     refuse_newer(db).await?;
-    let connection = db.connect_for_long().await?;
-    let tx = begin_alone(&connection).await?;
-    Migrator::up(&tx, None).await?;
-    tx.commit().await?;
-    connection.close().await?;
+    // Where nothing is missing nothing is touched: whoever only serves need not own the tables.
+    if check(db.connection()).await.is_err() {
+        let connection = db.connect_for_long().await?;
+        let tx = begin_alone(&connection).await?;
+        Migrator::up(&tx, None).await?;
+        tx.commit().await?;
+        connection.close().await?;
+    }
+    if has_jobs(db).await? {
+        return Ok(());
+    }
     migrate_jobs(db).await
 }
 
@@ -55,6 +61,38 @@ async fn begin_alone(connection: &sea_orm::DatabaseConnection) -> Result<Databas
         tx.execute_unprepared(&Lock::Schema.statement()).await?;
     }
     Ok(tx)
+}
+
+/// Whether the tables of apalis are as this program needs them.
+async fn has_jobs(db: &Db) -> Result<bool> {
+    let connection = db.connection();
+    let (migrations, table, there) = match db.engine() {
+        Engine::Sqlite => (
+            SqliteStorage::migrations(),
+            "_sqlx_migrations",
+            "SELECT 1 AS there FROM sqlite_schema WHERE name = '_sqlx_migrations'",
+        ),
+        Engine::Postgres => (
+            PostgresStorage::<()>::migrations(),
+            "apalis._sqlx_migrations",
+            "SELECT 1 AS there WHERE to_regclass('apalis._sqlx_migrations') IS NOT NULL",
+        ),
+    };
+    let query = |sql: String| Statement::from_string(connection.get_database_backend(), sql);
+    if connection
+        .query_one_raw(query(there.into()))
+        .await?
+        .is_none()
+    {
+        return Ok(false);
+    }
+    let newest = query(format!("SELECT max(version) AS newest FROM {table}"));
+    let newest: Option<i64> = match connection.query_one_raw(newest).await? {
+        Some(row) => row.try_get("", "newest")?,
+        None => None,
+    };
+    let needed = migrations.iter().map(|migration| migration.version).max();
+    Ok(newest >= needed)
 }
 
 /// The tables of apalis. Not by its own `setup`, which would switch SQLite's `synchronous` off.

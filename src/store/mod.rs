@@ -84,13 +84,15 @@ fn trouble(error: &RuntimeErr) -> Trouble {
 /// By appendix A of PostgreSQL's manual.
 fn of_sqlstate(code: &str) -> Trouble {
     match code {
-        // serialization_failure, deadlock_detected
-        "40001" | "40P01" => Trouble::GivenUp,
+        // serialization_failure, deadlock_detected, and foreign_key_violation: what a verb has just
+        // read is gone, as it will find when it looks again
+        "40001" | "40P01" | "23503" => Trouble::GivenUp,
         // character_not_in_repertoire, untranslatable_character
         "22021" | "22P05" => Trouble::BadText,
         // query_canceled (by the time limit), lock_not_available, read_only_sql_transaction (a
-        // standby, until it is promoted), idle_in_transaction_session_timeout
-        "57014" | "55P03" | "25006" | "25P03" => Trouble::Away,
+        // standby, until it is promoted), insufficient_privilege (until it is granted), in_failed_sql_transaction,
+        // idle_in_transaction_session_timeout
+        "57014" | "55P03" | "25006" | "25P02" | "25P03" | "42501" => Trouble::Away,
         // No connection, no resources such as disk space, and an operator's intervention.
         _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Trouble::Away,
         _ => Trouble::Other,

@@ -49,11 +49,16 @@ pub async fn end_all_of(tx: &Tx, user_id: Option<UserId>, now: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Clears away what expired before this.
-pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
-    Entity::delete_many()
+/// Clears away what expired before this, so many at most; says how many it were.
+pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
+    let ids: Vec<ResetTokenId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(Column::ExpiresAt.lt(before))
-        .exec(tx.connection())
+        .limit(limit)
+        .into_tuple()
+        .all(tx.connection())
         .await?;
-    Ok(())
+    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
+    Ok(delete.exec(tx.connection()).await?.rows_affected)
 }

@@ -155,13 +155,19 @@ pub async fn delete_oldest_of(tx: &Tx, user_id: UserId, keep: u64) -> Result<()>
     Ok(())
 }
 
-/// Clears away what expired before this; their refresh tokens go with them.
-pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
-    Entity::delete_many()
+/// Clears away what expired before this, so many at most; their refresh tokens go with them. Says
+/// how many it were.
+pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
+    let ids: Vec<SessionId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(Column::ExpiresAt.lt(before))
-        .exec(tx.connection())
+        .limit(limit)
+        .into_tuple()
+        .all(tx.connection())
         .await?;
-    Ok(())
+    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
+    Ok(delete.exec(tx.connection()).await?.rows_affected)
 }
 
 pub async fn find_refresh_token(tx: &Tx, token_hash: &str) -> Result<Option<refresh_token::Model>> {

@@ -12,7 +12,7 @@ use super::Worker;
 use super::content::content;
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::{DeliveryId, DeliveryState, MailKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mail::{SendError, compose};
 use crate::store;
 
@@ -25,6 +25,9 @@ const RENEWAL: Duration = Duration::from_secs(5);
 const CRASHES_MAX: i32 = 10;
 const BACK_OFF_FIRST: TimeDelta = TimeDelta::seconds(30);
 const BACK_OFF_MAX: TimeDelta = TimeDelta::hours(1);
+/// How long the result of a mail is kept for a database that is away.
+const RESULT_KEPT: Duration = Duration::from_mins(5);
+const RESULT_PAUSE: Duration = Duration::from_millis(500);
 /// How long failures that may pass are tried again.
 const PATIENCE: TimeDelta = TimeDelta::hours(24);
 
@@ -192,14 +195,29 @@ async fn suppress(worker: &Worker, claimed: &Delivery) -> Result<()> {
     write_result(worker, claimed, &row).await
 }
 
+/// What became of a mail is known here and nowhere else: while the database is away, it is kept and
+/// written when it is back, lest the mail be sent again.
 async fn write_result(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Result<()> {
-    let tx = worker.cx.db.begin().await?;
-    let held = store::delivery::update_if_held(&tx, claimed, row).await?;
-    tx.commit().await?;
+    let began = tokio::time::Instant::now();
+    let held = loop {
+        match try_to_write(worker, claimed, row).await {
+            Err(Error::Unavailable(_) | Error::Contended(_)) if began.elapsed() < RESULT_KEPT => {
+                tokio::time::sleep(RESULT_PAUSE).await;
+            }
+            written => break written?,
+        }
+    };
     if !held {
         tracing::warn!(delivery = %row.id, "another worker took a mail over; its result stands");
     }
     Ok(())
+}
+
+async fn try_to_write(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Result<bool> {
+    let tx = worker.cx.db.begin().await?;
+    let held = store::delivery::update_if_held(&tx, claimed, row).await?;
+    tx.commit().await?;
+    Ok(held)
 }
 
 /// 30 s, doubled with each failure up to an hour, give or take a fifth, so that what failed

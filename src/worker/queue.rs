@@ -29,7 +29,11 @@ const HEARTBEATS_MISSED: usize = 3;
 const POLL: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(20);
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+const PAUSE_MAX: Duration = Duration::from_secs(3);
+/// A connection that went silent does not close in good order.
+const CLOSING: Duration = Duration::from_secs(5);
+/// How often it is asked whether the database still answers the queue.
+const WATCH: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
     let mut pause = PAUSE_FIRST;
@@ -85,8 +89,14 @@ async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
         JobPool::Sqlite(pool) => monitor!(apalis_sqlite, SqliteStorage, pool),
         JobPool::Postgres(pool) => monitor!(apalis_postgres, PostgresStorage, pool),
     };
+    let watched = pool.clone();
     let stop = async move {
-        cancel.cancelled().await;
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = silent(&watched) => {
+                tracing::error!("the database does not answer the job queue any more");
+            }
+        }
         Ok(())
     };
     let ended = monitor
@@ -94,8 +104,24 @@ async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
         .run_with_signal(stop)
         .await
         .map_err(Error::internal);
-    pool.close().await;
+    if tokio::time::timeout(CLOSING, pool.close()).await.is_err() {
+        tracing::warn!("connections of the job queue were left to themselves");
+    }
     ended
+}
+
+/// Returns when the database has not answered twice in a row. apalis itself would wait for as long
+/// as the connection stays open, which may be a quarter of an hour after the other end is gone.
+async fn silent(pool: &JobPool) {
+    let mut unanswered = 0;
+    while unanswered < 2 {
+        tokio::time::sleep(WATCH).await;
+        let answers = tokio::time::timeout(WATCH, pool.answers());
+        unanswered = match answers.await {
+            Ok(true) => 0,
+            Ok(false) | Err(_) => unanswered + 1,
+        };
+    }
 }
 
 /// A panic would end the whole worker and leave its jobs behind, so it is caught here.

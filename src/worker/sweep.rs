@@ -19,6 +19,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Sweeps between two clearings: about an hour.
 const PRUNE_EVERY: u32 = 720;
 const BATCH: u64 = 500;
+/// Rows that are cleared away in one transaction.
+const PRUNED: u32 = 1_000;
 
 pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
     // What was on its way when the last process ended died with it.
@@ -64,13 +66,34 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
     Ok(())
 }
 
+/// In small transactions: what piled up while nobody cleared is no reason to hold writers up, or to
+/// meet the time limit of a statement and never get done.
 async fn prune(worker: &Worker) -> Result<()> {
     let cx = &worker.cx;
     let now = cx.now();
-    let tx = cx.db.begin().await?;
-    store::job::prune(&tx, now - TimeDelta::days(1)).await?;
-    store::delivery::delete_finished(&tx, prune_before(now)).await?;
-    store::session::delete_expired(&tx, now).await?;
-    store::reset_token::delete_expired(&tx, now - TimeDelta::days(1)).await?;
-    tx.commit().await
+    let yesterday = now - TimeDelta::days(1);
+    macro_rules! in_batches {
+        ($tx:ident, $delete:expr) => {
+            loop {
+                let $tx = cx.db.begin().await?;
+                let deleted = $delete.await?;
+                $tx.commit().await?;
+                if deleted < u64::from(PRUNED) {
+                    break;
+                }
+            }
+        };
+    }
+    in_batches!(tx, store::job::prune(&tx, yesterday, PRUNED));
+    let limit = u64::from(PRUNED);
+    in_batches!(
+        tx,
+        store::delivery::delete_finished(&tx, prune_before(now), limit)
+    );
+    in_batches!(tx, store::session::delete_expired(&tx, now, limit));
+    in_batches!(
+        tx,
+        store::reset_token::delete_expired(&tx, yesterday, limit)
+    );
+    Ok(())
 }

@@ -133,7 +133,7 @@ impl TaskList {
             let filter = Arc::clone(&self.filter);
             return loaders(ctx).count_tasks_of(actor, assignee, filter).await;
         }
-        let count = store::task::count(&muster(ctx).db, &actor, &self.filter);
+        let count = || store::task::count(&muster(ctx).db, &actor, &self.filter);
         let filter = self.filter.timeless().map(|filter| format!("{filter:?}"));
         figures::total(ctx, "tasks", &actor, filter.as_deref(), count).await
     }

@@ -90,7 +90,7 @@ impl UserList {
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
-        let count = store::user::count(&muster(ctx).db, &actor, &self.filter);
+        let count = || store::user::count(&muster(ctx).db, &actor, &self.filter);
         let filter = format!("{:?}", self.filter);
         figures::total(ctx, "users", &actor, Some(&filter), count).await
     }

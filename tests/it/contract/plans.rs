@@ -538,9 +538,9 @@ impl Asking {
         self.case("task to change", look, task).await;
         let missed = deliveries::list_missed_to_change(&tx, now(), false, 100);
         self.case("deliveries to catch up with", look, missed).await;
-        let finished = deliveries::delete_finished(&tx, now() - TimeDelta::days(20));
+        let finished = deliveries::delete_finished(&tx, now() - TimeDelta::days(20), 1_000);
         self.case("deliveries to clear away", look, finished).await;
-        let expired = sessions::delete_expired(&tx, now() - TimeDelta::days(1));
+        let expired = sessions::delete_expired(&tx, now() - TimeDelta::days(1), 1_000);
         self.case("sessions to clear away", look, expired).await;
         let oldest = sessions::delete_oldest_of(&tx, user.id, 2);
         self.case("oldest sessions of a user", look, oldest).await;

@@ -118,6 +118,13 @@ async fn a_redis_that_is_emptied_or_full_changes_no_answer() {
     for number in 0..3 {
         scene.works(&format!("full-{number}")).await;
     }
+    let refusals = scene.server.log().matches("Redis refuses").count();
+    assert_eq!(
+        (refusals, scene.complaints()),
+        (1, 0),
+        "{}",
+        scene.server.log()
+    );
     redis.is_told(&["CONFIG", "SET", "maxmemory", "0"]);
     scene.waits_until_redis_is(1.0).await;
 }

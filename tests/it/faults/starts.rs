@@ -2,6 +2,8 @@
 
 use tokio::task::JoinSet;
 
+use crate::support::TestDatabase;
+use crate::support::database::on_server;
 use crate::support::program::House;
 
 #[tokio::test]
@@ -21,6 +23,30 @@ async fn many_that_start_at_once_migrate_once() {
     once.sort();
     once.dedup();
     assert_eq!(once.len(), applied.len());
+}
+
+#[tokio::test]
+async fn who_only_serves_need_not_own_the_tables() {
+    let database = std::sync::Arc::new(TestDatabase::on_postgres().await);
+    let role = format!("serves_{}", std::process::id());
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN"),
+        format!("GRANT USAGE ON SCHEMA public, apalis TO {role}"),
+        format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, apalis TO {role}"
+        ),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+    ] {
+        database.executes(statement).await;
+    }
+    let url = database.url().replace("postgres@", &format!("{role}@"));
+    let house = House::on(std::sync::Arc::clone(&database)).with("DATABASE_URL", &url);
+    let server = house.serves().await;
+    server.stranger("nico").signs_up().await;
+    assert_eq!(house.waits_for_mails(1).await[0].kind, "welcome");
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+    drop((server, house, database));
+    on_server(format!("DROP ROLE {role}")).await;
 }
 
 #[tokio::test]

@@ -230,7 +230,7 @@ pub fn address(url: &str) -> Address {
         url: Secret::new(url.to_owned()),
         direct_url: None,
         connections: 10,
-        timeout: std::time::Duration::from_secs(4),
+        timeout: std::time::Duration::from_secs(3),
     }
 }
 

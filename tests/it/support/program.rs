@@ -129,6 +129,7 @@ impl House {
 
     /// With a variable of the environment.
     pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.retain(|(other, _)| other != name);
         self.settings.push((name.into(), value.into()));
         self
     }
