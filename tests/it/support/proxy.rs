@@ -2,14 +2,21 @@
 //! swallows it, so that both ends believe in a connection that is dead.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 pub struct Proxy {
     port: u16,
-    swallows: Arc<AtomicBool>,
+    fate: Arc<Fate>,
+}
+
+#[derive(Default)]
+struct Fate {
+    swallows: AtomicBool,
+    /// Connections of an earlier age are dead.
+    age: AtomicU64,
 }
 
 impl Proxy {
@@ -18,8 +25,8 @@ impl Proxy {
         let upstream = format!("127.0.0.1:{port}");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let swallows = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&swallows);
+        let fate = Arc::new(Fate::default());
+        let told = Arc::clone(&fate);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(&upstream).await else {
@@ -29,11 +36,18 @@ impl Proxy {
                 let (from_server, to_server) = server.into_split();
                 // Whoever was swallowed once stays dead: that is what half-open means.
                 let dead = Arc::new(AtomicBool::new(false));
-                tokio::spawn(carry(from_client, to_server, told.clone(), dead.clone()));
-                tokio::spawn(carry(from_server, to_client, told.clone(), dead));
+                let age = told.age.load(Ordering::SeqCst);
+                tokio::spawn(carry(
+                    from_client,
+                    to_server,
+                    told.clone(),
+                    age,
+                    dead.clone(),
+                ));
+                tokio::spawn(carry(from_server, to_client, told.clone(), age, dead));
             }
         });
-        Self { port, swallows }
+        Self { port, fate }
     }
 
     pub fn port(&self) -> u16 {
@@ -41,24 +55,30 @@ impl Proxy {
     }
 
     pub fn swallows_everything(&self) {
-        self.swallows.store(true, Ordering::SeqCst);
+        self.fate.swallows.store(true, Ordering::SeqCst);
+    }
+
+    /// As a router does that was restarted: it knows no connection any more, and makes new ones.
+    pub fn forgets_everybody(&self) {
+        self.fate.age.fetch_add(1, Ordering::SeqCst);
     }
 
     /// New connections live; those that were swallowed do not come back.
     pub fn passes_again(&self) {
-        self.swallows.store(false, Ordering::SeqCst);
+        self.fate.swallows.store(false, Ordering::SeqCst);
     }
 }
 
 async fn carry(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
-    swallows: Arc<AtomicBool>,
+    fate: Arc<Fate>,
+    age: u64,
     dead: Arc<AtomicBool>,
 ) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
-        if swallows.load(Ordering::SeqCst) {
+        if fate.swallows.load(Ordering::SeqCst) || fate.age.load(Ordering::SeqCst) != age {
             dead.store(true, Ordering::SeqCst);
         }
         if !dead.load(Ordering::SeqCst) && to.write_all(&bytes[..length]).await.is_err() {
