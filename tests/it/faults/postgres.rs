@@ -11,7 +11,7 @@ use super::at_length;
 use crate::support::program::{House, Server};
 use crate::support::proxy::Proxy;
 use crate::support::servers::PostgresServer;
-use crate::support::{LOG_IN, PASSWORD, Person, REQUEST_PASSWORD_RESET, TestDatabase, VIEWER};
+use crate::support::{PASSWORD, Person, TestDatabase, VIEWER};
 
 /// The longest that anybody may be kept waiting.
 const SOON: Duration = Duration::from_secs(5);
@@ -130,34 +130,6 @@ async fn connections_that_died_at_rest_hold_up_one_request_at_most() {
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     let failed = told.iter().flatten().count();
     assert!(failed <= 1, "{told:?}");
-}
-
-#[tokio::test]
-async fn a_transaction_that_is_given_up_while_it_begins_leaves_no_trace() {
-    let postgres = PostgresServer::start();
-    let (_house, server, ada) = house_on(&postgres.url()).await;
-    // People who hang up at every moment of a request that writes.
-    for round in 0..150 {
-        let nico = server.stranger(&format!("nico-{round}"));
-        let form = json!({ "input": { "email": nico.email } });
-        let moment = Duration::from_micros(200 + 40 * round);
-        let asked = nico.tries(REQUEST_PASSWORD_RESET, form);
-        if tokio::time::timeout(moment, asked).await.is_ok() {
-            // It was answered before this one could hang up.
-            continue;
-        }
-    }
-    // A statement that fails would spoil a transaction that was left open on its connection.
-    for _ in 0..20 {
-        let spoiler = server.stranger("a\0b");
-        let form = json!({ "input": { "login": "a\0b", "password": PASSWORD } });
-        spoiler
-            .asks(LOG_IN, form)
-            .await
-            .fails_with("BAD_USER_INPUT");
-        ada.asks(VIEWER, json!({})).await.succeeds();
-    }
-    assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
 
 #[tokio::test]
