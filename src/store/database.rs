@@ -1,36 +1,23 @@
-//! The two engines, and how they are connected to. `SQLite` has one writer at a
-//! time whatever one does: with one connection they queue in order instead of
-//! racing for the lock. `PostgreSQL` has one pool for everything that requests do.
+//! The database, whichever of the two engines it is: reads, transactions, locks, and
+//! connections for what is no request.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions,
+    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, Statement,
+    TransactionOptions,
 };
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use super::connection::{Pool, Transaction, Watch};
+use super::connection::{Pool, Transaction};
+use super::{postgres, sqlite};
 use crate::config::{Secret, Settings};
 use crate::error::{Error, Result};
 
-/// Shorter than the time limit of a request, so that a caller hears of a busy database.
-const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Found by measuring: 8 readers did better than 4 on two cores.
-const SQLITE_READERS: u32 = 8;
-/// For a connection that rested to show that it lives.
-const PING: Duration = Duration::from_millis(300);
-/// A connection that rested this long is tried before it is used: the server may have been
-/// restarted meanwhile.
-const RESTED: Duration = Duration::from_secs(1);
-const IDLE_MAX: Duration = Duration::from_mins(10);
-const LIFETIME_MAX: Duration = Duration::from_mins(30);
 /// For the worker: one fetches jobs, one keeps its heartbeat, one notes what is done.
 const JOB_CONNECTIONS: u32 = 3;
 
@@ -180,9 +167,9 @@ impl Db {
         let statements = Arc::new(AtomicU64::new(0));
         let engine = address.engine();
         let (write, read) = match engine {
-            Engine::Sqlite => open_sqlite(&address, &statements).await?,
+            Engine::Sqlite => sqlite::open(&address, &statements).await?,
             Engine::Postgres => {
-                let pool = open_postgres(&address, &statements).await?;
+                let pool = postgres::open(&address, &statements).await?;
                 (pool.clone(), pool)
             }
         };
@@ -244,12 +231,12 @@ impl Db {
         match self.engine {
             Engine::Sqlite => {
                 let url = self.address.url.expose();
-                Ok(connect_sqlite(url, 1, false).await?)
+                Ok(sqlite::connect(url, 1, false).await?)
             }
             Engine::Postgres => {
                 let pool = PgPoolOptions::new()
                     .max_connections(1)
-                    .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+                    .acquire_timeout(sqlite::ACQUIRE_TIMEOUT)
                     .connect_with(self.direct(Duration::ZERO)?)
                     .await
                     .map_err(unavailable)?;
@@ -276,8 +263,8 @@ impl Db {
         let options: SqliteConnectOptions = url.parse().map_err(Error::internal)?;
         SqlitePoolOptions::new()
             .max_connections(2)
-            .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
-            .connect_with(configure_sqlite(options, false))
+            .acquire_timeout(sqlite::ACQUIRE_TIMEOUT)
+            .connect_with(sqlite::configure(options, false))
             .await
             .map_err(unavailable)
     }
@@ -287,7 +274,7 @@ impl Db {
         let url = self.address.direct_url.as_ref();
         let url = url.unwrap_or(&self.address.url).expose();
         let options: PgConnectOptions = url.parse().map_err(Error::internal)?;
-        Ok(with_limits(options, limit).disable_statement_logging())
+        Ok(postgres::with_limits(options, limit).disable_statement_logging())
     }
 }
 
@@ -299,8 +286,8 @@ pub(super) async fn open_to_read(url: &Secret) -> Result<sqlx::SqlitePool> {
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
-        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
-        .connect_with(configure_sqlite(options, true))
+        .acquire_timeout(sqlite::ACQUIRE_TIMEOUT)
+        .connect_with(sqlite::configure(options, true))
         .await
         .map_err(|error| Error::internal(format!("cannot open {}: {error}", file.display())))
 }
@@ -311,146 +298,4 @@ pub(super) async fn open_to_read(url: &Secret) -> Result<sqlx::SqlitePool> {
 )]
 fn unavailable(error: sqlx::Error) -> Error {
     Error::Unavailable(error.to_string())
-}
-
-async fn open_sqlite(
-    address: &Address,
-    statements: &Arc<AtomicU64>,
-) -> Result<(Pool, Pool), String> {
-    let url = address.url.expose();
-    let watch = Watch {
-        statements: Arc::clone(statements),
-        limit: None,
-        found_silent: Arc::default(),
-    };
-    let mut pools = Vec::new();
-    for (connections, read_only) in [(1, false), (SQLITE_READERS, true)] {
-        let pool = connect_sqlite(url, connections, read_only)
-            .await
-            .map_err(|error| cannot_open_sqlite(url, &error))?;
-        let again = pool.clone();
-        pools.push(Pool::new(pool, move || again.clone(), None, watch.clone()));
-    }
-    match <[Pool; 2]>::try_from(pools) {
-        Ok([write, read]) => Ok((write, read)),
-        Err(_) => Err("DATABASE_URL: cannot be opened".into()),
-    }
-}
-
-async fn connect_sqlite(
-    url: &str,
-    connections: u32,
-    read_only: bool,
-) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        // Statements carry people's data; the log must not.
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |options| configure_sqlite(options, read_only));
-    Database::connect(options).await
-}
-
-fn configure_sqlite(options: SqliteConnectOptions, read_only: bool) -> SqliteConnectOptions {
-    let options = options
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .pragma("mmap_size", "268435456")
-        .pragma("cache_size", "-16000")
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging();
-    if read_only {
-        // Whoever opens for reading finds the file as the writer made it.
-        options.read_only(true).create_if_missing(false)
-    } else {
-        options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-    }
-}
-
-async fn open_postgres(address: &Address, statements: &Arc<AtomicU64>) -> Result<Pool, String> {
-    let unusable = |error: sqlx::Error| format!("DATABASE_URL: cannot be used: {error}");
-    let options: PgConnectOptions = address.url.expose().parse().map_err(unusable)?;
-    // What a transaction sets for itself behind a pooler; elsewhere the connection has it.
-    let millis = address.timeout.as_millis();
-    let limits = address.direct_url.is_some().then(|| {
-        format!("SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}").into()
-    });
-    let options = if limits.is_some() {
-        // The pooler hands each transaction to any of its connections: what is set or prepared on
-        // one is not there on the next, and it refuses what it does not know at the start.
-        options
-            .statement_cache_capacity(0)
-            .extra_float_digits(None::<i8>)
-    } else {
-        with_limits(options, address.timeout)
-    }
-    .disable_statement_logging();
-    let found_silent = Arc::new(AtomicBool::new(false));
-    let tells = Arc::clone(&found_silent);
-    let pool = PgPoolOptions::new()
-        .max_connections(address.connections)
-        .acquire_timeout(address.timeout / 2)
-        .idle_timeout(IDLE_MAX)
-        .max_lifetime(LIFETIME_MAX)
-        .test_before_acquire(false)
-        .before_acquire(move |connection, meta| {
-            let found_silent = Arc::clone(&tells);
-            Box::pin(async move {
-                if meta.idle_for < RESTED {
-                    return Ok(true);
-                }
-                let ping = tokio::time::timeout(PING, sqlx::Connection::ping(connection));
-                if let Ok(answer) = ping.await {
-                    return Ok(answer.is_ok());
-                }
-                found_silent.store(true, Ordering::Relaxed);
-                // Not asked to close in good order, which it would not answer either.
-                Err(sqlx::Error::PoolTimedOut)
-            })
-        });
-    let connect =
-        move || -> DatabaseConnection { pool.clone().connect_lazy_with(options.clone()).into() };
-    let connection = connect();
-    connection
-        .ping()
-        .await
-        .map_err(|error| format!("DATABASE_URL: PostgreSQL cannot be reached: {error}"))?;
-    let watch = Watch {
-        statements: Arc::clone(statements),
-        // The server gives a statement up first, and the pool the wait for a connection: a statement
-        // that takes longer than both is on a connection that is dead.
-        limit: Some(address.timeout * 3 / 2 + PING),
-        found_silent,
-    };
-    Ok(Pool::new(connection, connect, limits, watch))
-}
-
-/// The server's own limits, by which it gives up what nobody waits for any more.
-fn with_limits(options: PgConnectOptions, limit: Duration) -> PgConnectOptions {
-    let millis = limit.as_millis().to_string();
-    options.application_name("muster").options([
-        ("statement_timeout", millis.as_str()),
-        ("lock_timeout", &millis),
-        ("idle_in_transaction_session_timeout", "30000"),
-    ])
-}
-
-fn cannot_open_sqlite(url: &str, error: &DbErr) -> String {
-    let path = url.split(['?']).next().unwrap_or(url);
-    let file = path.trim_start_matches("sqlite:").trim_start_matches("//");
-    let folder = Path::new(file)
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => format!(
-            "DATABASE_URL: cannot open {path}: there is no folder {}",
-            folder.display()
-        ),
-        _ => format!("DATABASE_URL: cannot open {path}: {error}"),
-    }
 }
