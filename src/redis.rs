@@ -68,8 +68,13 @@ impl Redis {
         self.call::<()>(&set).await;
     }
 
-    /// Whether it was taken; nobody may be listening.
+    /// Whether it was taken; nobody may be listening. Waits for a connection that is being made,
+    /// since nobody waits for this.
     pub async fn publish(&self, channel: &str, text: &str) -> bool {
+        let began = Instant::now();
+        while self.connection().is_none() && began.elapsed() < CONNECT_LIMIT {
+            tokio::time::sleep(CONNECT_LIMIT / 20).await;
+        }
         let publish = redis::cmd("PUBLISH").arg(channel).arg(text).to_owned();
         self.call::<i64>(&publish).await.is_some()
     }
