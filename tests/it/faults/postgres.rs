@@ -106,6 +106,60 @@ async fn connections_that_went_silent_are_replaced() {
 }
 
 #[tokio::test]
+async fn connections_that_the_server_ends_are_made_anew() {
+    let postgres = PostgresServer::start();
+    let (house, _server, ada) = house_on(&postgres.url()).await;
+    crowd_during(&ada, async {
+        let others = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        assert!(!house.reads(others).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whichever_statement_is_the_last_a_sign_up_has_its_mail_or_did_not_happen() {
+    let postgres = PostgresServer::start();
+    let proxy = Proxy::start(postgres.port()).await;
+    let url = format!("postgres://postgres@127.0.0.1:{}/muster", proxy.port());
+    let house = House::on(Arc::new(TestDatabase::elsewhere(&url)))
+        .with("WORKER", "off")
+        // What is looked into from aside goes around the proxy.
+        .beside(&postgres.url());
+    let server = house.serves().await;
+    let mut acknowledged = Vec::new();
+    let mut cut = 0;
+    for packets in 0..60 {
+        proxy.cuts_after(Some(packets));
+        let nico = server.stranger(&format!("nico-{packets}"));
+        let answer = nico.tries_to_sign_up(json!({})).await;
+        proxy.cuts_after(None);
+        if answer.code().is_none() {
+            acknowledged.push(nico.email.clone());
+        } else {
+            assert_eq!(
+                answer.code().as_deref(),
+                Some("UNAVAILABLE"),
+                "{}",
+                answer.text()
+            );
+            cut += 1;
+        }
+    }
+    assert!(cut > 5 && acknowledged.len() > 5, "{cut} were cut off");
+    let stored = house.reads("SELECT email FROM users ORDER BY email").await;
+    let mails = "SELECT address FROM deliveries WHERE kind = 'welcome' ORDER BY address";
+    assert_eq!(house.reads(mails).await, stored);
+    let jobs = house.reads("SELECT id FROM apalis.jobs").await;
+    assert_eq!(jobs.len(), stored.len());
+    let approvals = house.reads("SELECT decision FROM approvals").await;
+    assert_eq!(approvals.len(), stored.len());
+    for email in acknowledged {
+        assert!(stored.contains(&email), "{email} was lost");
+    }
+}
+
+#[tokio::test]
 async fn connections_that_died_at_rest_hold_up_one_request_at_most() {
     let postgres = PostgresServer::start();
     let proxy = Proxy::start(postgres.port()).await;

@@ -101,6 +101,12 @@ impl House {
         house.with("MAIL_DIR", mails.to_str().unwrap())
     }
 
+    /// Looks into its database by another way than its processes go.
+    pub fn beside(mut self, url: &str) -> Self {
+        self.database = Some(Arc::new(TestDatabase::elsewhere(url)));
+        self
+    }
+
     /// How many rows there are.
     pub async fn count(&self, query: &str) -> usize {
         let query = query.replacen("SELECT id", "SELECT 'row'", 1);
