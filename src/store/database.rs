@@ -13,48 +13,14 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
+use super::address::{Address, Engine};
 use super::connection::{Pool, Transaction};
 use super::{postgres, sqlite};
-use crate::config::{Secret, Settings};
+use crate::config::Secret;
 use crate::error::{Error, Result};
 
 /// For the worker: one fetches jobs, one keeps its heartbeat, one notes what is done.
 const JOB_CONNECTIONS: u32 = 3;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    Sqlite,
-    Postgres,
-}
-
-/// Where a database is, and how much may be asked of it.
-#[derive(Clone)]
-pub struct Address {
-    pub url: Secret,
-    /// Around the pooler, if there is one.
-    pub direct_url: Option<Secret>,
-    pub connections: u32,
-    pub timeout: Duration,
-}
-
-impl Address {
-    pub fn of(settings: &Settings) -> Self {
-        Self {
-            url: settings.database_url.clone(),
-            direct_url: settings.database_direct_url.clone(),
-            connections: settings.database_connections,
-            timeout: settings.database_timeout.to_std().unwrap_or_default(),
-        }
-    }
-
-    fn engine(&self) -> Engine {
-        if self.url.expose().starts_with("sqlite:") {
-            Engine::Sqlite
-        } else {
-            Engine::Postgres
-        }
-    }
-}
 
 #[derive(Clone)]
 pub struct Db {

@@ -2,6 +2,7 @@
 //! and see what that actor may see; writes ask for a [`Tx`], which only
 //! `service` and `worker` open.
 
+mod address;
 mod among;
 pub mod approval;
 mod backup;
@@ -25,8 +26,9 @@ pub mod task;
 mod transfer;
 pub mod user;
 
+pub use address::{Address, Engine};
 pub use backup::{Backup, back_up};
-pub use database::{Address, Db, Engine, JobPool, Lock, Source, Tx};
+pub use database::{Db, JobPool, Lock, Source, Tx};
 pub use installation::settle_copy;
 pub use migrate::{MigrationStatus, migrate_down, migrate_up, migration_status, refuse_newer};
 pub use page::{Page, Position, SortKey, Window};

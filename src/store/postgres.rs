@@ -9,8 +9,8 @@ use sea_orm::DatabaseConnection;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use super::address::Address;
 use super::connection::{Pool, Watch};
-use super::database::Address;
 
 /// For a connection that rested to show that it lives.
 const PING: Duration = Duration::from_millis(300);

@@ -10,8 +10,8 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
+use super::address::Address;
 use super::connection::{Pool, Watch};
-use super::database::Address;
 
 /// Shorter than the time limit of a request, so that a caller hears of a busy database.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
