@@ -22,7 +22,7 @@ async fn of_fifty_uses_of_one_link_one_sets_the_password() {
     let nico = app.employee("nico").await;
     nico.forgets_password().await;
     app.runs_all_jobs().await;
-    let token = nico.inbox().last().reset_token();
+    let token = nico.inbox().latest("password-reset").reset_token();
     let password = |number: usize| format!("copper Kite {number} lantern");
     let answers = join_all((0..50).map(async |number| {
         let answer = nico.tries_to_reset(&token, &password(number)).await;
@@ -93,11 +93,11 @@ async fn of_two_admins_who_decide_at_once_one_decides() {
             (1, vec!["input.userId ALREADY_DECIDED".to_owned()])
         );
         app.runs_all_jobs().await;
-        assert_eq!(nico.inbox().all().len(), 2);
+        let inbox = nico.inbox();
+        assert_eq!(inbox.all().len(), 2);
         let answer = ada.asks(APPROVALS, json!({ "first": 1 })).await.succeeds();
         let decision = answer.words("approvals.nodes.0.decision");
-        let mail = nico.inbox().last().kind;
-        assert_eq!(decision.to_lowercase(), mail);
+        assert_eq!(inbox.count(&decision.to_lowercase()), 1);
         let login = nico.logs_in().await;
         assert_eq!(login.user_errors().is_empty(), decision == "APPROVED");
     }

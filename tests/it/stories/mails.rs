@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use muster::mail::SendError;
 use serde_json::json;
 
-use crate::support::{Person, TestApp, UPDATE_PROFILE};
+use crate::support::{DELETE_USER, Person, TestApp, UPDATE_PROFILE};
 
 #[tokio::test]
 async fn a_mail_that_fails_for_now_is_tried_again_later_and_later() {
@@ -27,6 +27,16 @@ async fn a_mail_that_fails_for_now_is_tried_again_later_and_later() {
     assert_eq!(nico.inbox().kinds(), ["welcome"]);
     assert_eq!(app.lets_pass(TimeDelta::days(1)).await, 0);
     assert_eq!(nico.inbox().kinds(), ["welcome"]);
+}
+
+#[tokio::test]
+async fn nobody_is_welcomed_who_is_deleted_before() {
+    let app = TestApp::start().await;
+    let (ada, nico) = (app.admin("ada").await, app.stranger("nico"));
+    let input = json!({ "input": { "userId": nico.signs_up().await } });
+    ada.asks(DELETE_USER, input).await.succeeds();
+    app.runs_all_jobs().await;
+    assert_eq!(nico.inbox().all(), []);
 }
 
 #[tokio::test]

@@ -13,6 +13,15 @@ impl Inbox {
         self.0.last().expect("the inbox is empty").clone()
     }
 
+    /// The newest of its kind. Two workers may send what was due at once in either order.
+    #[track_caller]
+    pub fn latest(&self, kind: &str) -> Mail {
+        let found = self.0.iter().rfind(|mail| mail.kind == kind);
+        found
+            .unwrap_or_else(|| panic!("no {kind} among {:?}", self.kinds()))
+            .clone()
+    }
+
     pub fn all(&self) -> &[Mail] {
         &self.0
     }
