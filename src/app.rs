@@ -14,7 +14,7 @@ use crate::generator::Generator;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
-use crate::service::Context;
+use crate::service::{Client, Context};
 use crate::store::{self, Address, Db};
 use crate::worker::Worker;
 use crate::{graphql, http};
@@ -94,12 +94,13 @@ impl App {
             events: Events::default(),
             cache: Cache::new(shared, metrics.clone()),
             metrics,
+            client: Client::default(),
         };
         Ok(Self { cx, mailer, redis })
     }
 
     pub fn router(&self) -> axum::Router {
-        http::router(self.cx.clone(), graphql::schema(self.cx.clone()))
+        http::router(self.cx.clone(), graphql::schema(&self.cx.settings))
     }
 
     /// Carries events to and from the other processes on this database, until it is cancelled.

@@ -38,6 +38,7 @@ use async_graphql::{
 use chrono::{DateTime, Utc};
 
 use crate::actor::Actor;
+use crate::config::Settings;
 use crate::service::{self, Client};
 use loader::Loaders;
 
@@ -81,13 +82,11 @@ pub struct Caller {
 struct RequestTime(DateTime<Utc>);
 
 /// The schema as it is served.
-pub fn schema(cx: service::Context) -> Schema {
-    let introspection = cx.settings.introspection;
-    let builder = builder().data(cx);
-    if introspection {
-        builder.finish()
+pub fn schema(settings: &Settings) -> Schema {
+    if settings.introspection {
+        builder().finish()
     } else {
-        builder
+        builder()
             .disable_introspection()
             .disable_suggestions()
             .finish()
@@ -116,9 +115,9 @@ pub fn sdl() -> String {
 pub fn request(cx: &service::Context, request: Request, caller: Caller) -> Request {
     request
         .data(caller.actor)
-        .data(caller.client)
         .data(RequestTime(cx.now()))
         .data(Loaders::new(&cx.db))
+        .data(cx.asked_by(caller.client))
 }
 
 fn muster<'a>(ctx: &Context<'a>) -> &'a service::Context {

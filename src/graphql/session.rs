@@ -11,7 +11,7 @@ use super::{muster, request_time};
 use crate::actor::Actor;
 use crate::entity::session::Model;
 use crate::error::Result;
-use crate::service::{self, Client};
+use crate::service;
 use crate::store;
 
 #[derive(Clone)]
@@ -181,9 +181,8 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and the password.")] input: LogInInput,
     ) -> Option<Result<LogInPayload>> {
-        let client = ctx.data_opt::<Client>().cloned().unwrap_or_default();
         let cx = muster(ctx);
-        let verb = || service::session::log_in(cx, &input.login, &input.password, &client);
+        let verb = || service::session::log_in(cx, &input.login, &input.password);
         let answer = cx.retried(verb).await;
         Some(settle(answer, |(tokens, user)| LogInPayload {
             access_token: Some(tokens.access.text),

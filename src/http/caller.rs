@@ -105,14 +105,14 @@ fn token(headers: &HeaderMap) -> Bearer<'_> {
     }
 }
 
-fn user_agent(headers: &HeaderMap) -> Option<String> {
+fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
     let text: String = text
         .chars()
         .filter(|c| !c.is_control())
         .take(USER_AGENT_MAX)
         .collect();
-    (!text.trim().is_empty()).then_some(text)
+    (!text.trim().is_empty()).then(|| text.into())
 }
 
 #[cfg(test)]

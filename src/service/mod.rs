@@ -37,7 +37,7 @@ use crate::generator::Generator;
 use crate::metrics::Metrics;
 use crate::store::{self, Db, Lock, Tx};
 
-/// What every verb works with. Cheap to clone; one per process.
+/// What every verb works with. Cheap to clone; one per process, and of it one per request.
 #[derive(Clone)]
 pub struct Context {
     pub db: Db,
@@ -49,9 +49,20 @@ pub struct Context {
     pub events: Events,
     pub cache: Cache,
     pub metrics: Metrics,
+    /// Where the request came from; nowhere for what Muster does by itself.
+    pub client: Client,
 }
 
 impl Context {
+    /// For one request.
+    #[must_use]
+    pub fn asked_by(&self, client: Client) -> Self {
+        Self {
+            client,
+            ..self.clone()
+        }
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
@@ -118,9 +129,10 @@ impl Context {
     }
 }
 
-/// Where a request came from, shown to people in the list of their sessions.
+/// Where a request came from, shown to people with their sessions and in the history of their
+/// account.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     pub ip: Option<IpAddr>,
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
 }

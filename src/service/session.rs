@@ -4,8 +4,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Context;
 use super::input::login_key;
-use super::{Client, Context};
 use crate::actor::{Actor, Viewer};
 use crate::credential::{AccessToken, RefreshToken, Verdict};
 use crate::entity::refresh_token::Model as StoredToken;
@@ -47,12 +47,8 @@ pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
 
 /// Opens a session. An unknown login and a wrong password get the same answer, after the same
 /// single run of Argon2; only the right password learns why an account is closed.
-pub async fn log_in(
-    cx: &Context,
-    login: &str,
-    password: &str,
-    client: &Client,
-) -> Result<(Tokens, User)> {
+pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens, User)> {
+    let client = &cx.client;
     let user = store::user::find_by_login(&cx.db, &login_key(login)).await?;
     let hash = user.as_ref().map(|user| &user.password_hash);
     let verdict = cx.passwords.verify(password, hash).await?;
@@ -97,7 +93,7 @@ pub async fn log_in(
         last_used_at: now,
         expires_at: expiry(cx, now, now),
         ip_address: client.ip.map(|ip| ip.to_string()),
-        user_agent: client.user_agent.clone(),
+        user_agent: client.user_agent.as_deref().map(str::to_owned),
     };
     store::session::insert(&tx, session.clone()).await?;
     store::session::delete_oldest_of(&tx, user.id, SESSIONS_MAX).await?;
