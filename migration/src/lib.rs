@@ -18,6 +18,7 @@ mod m20261121_000005_text;
 mod m20261121_000006_generations;
 mod m20261121_000007_installation;
 mod m20261121_000008_indexes;
+mod m20261121_000009_account_events;
 
 pub struct Migrator;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_generations::Migration),
             Box::new(m20261121_000007_installation::Migration),
             Box::new(m20261121_000008_indexes::Migration),
+            Box::new(m20261121_000009_account_events::Migration),
         ]
     }
 }

@@ -89,6 +89,7 @@ typed_ids! {
     SessionId, Session, "session";
     ResetTokenId, ResetToken, "reset_token";
     DeliveryId, Delivery, "delivery";
+    AccountEventId, AccountEvent, "account_event";
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -1,6 +1,7 @@
 //! The rows as SeaORM sees them, their typed ids and closed lists of values. No
 //! rule lives here: what may happen to a row is said in `policy` and `service`.
 
+pub mod account_event;
 pub mod approval;
 pub mod delivery;
 mod id;
@@ -11,8 +12,11 @@ pub mod session;
 pub mod task;
 pub mod user;
 
+pub use account_event::AccountEventKind;
 pub use approval::ApprovalDecision;
 pub use delivery::{DeliveryState, MailKind};
-pub use id::{ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId, UserId};
+pub use id::{
+    AccountEventId, ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId, UserId,
+};
 pub use task::TaskStatus;
 pub use user::{Role, UserStatus};

@@ -83,7 +83,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
             ObjectId::Task(id) => tasks.push(*id),
             ObjectId::Session(id) => sessions.push(*id),
             // Not objects of the schema.
-            ObjectId::ResetToken(_) | ObjectId::Delivery(_) => {}
+            ObjectId::ResetToken(_) | ObjectId::Delivery(_) | ObjectId::AccountEvent(_) => {}
         }
     }
     let mut nodes: HashMap<ObjectId, Node> = HashMap::new();

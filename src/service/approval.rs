@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::Context;
 use super::delivery::{Notice, enqueue};
+use super::history::record;
 use super::input::{Form, Lines, REASON_MAX};
 use crate::actor::Actor;
 use crate::entity::approval::Model as Approval;
 use crate::entity::user::Model as User;
-use crate::entity::{ApprovalDecision, MailKind, Role, UserId, UserStatus};
+use crate::entity::{AccountEventKind, ApprovalDecision, MailKind, Role, UserId, UserStatus};
 use crate::error::{Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::policy;
@@ -82,10 +83,14 @@ async fn decide(
     user.updated_at = now;
     store::user::update(&tx, &user_before, &user).await?;
     store::approval::update(&tx, &approval_before, &approval).await?;
-    if user.status == UserStatus::Rejected {
+    let kind = if user.status == UserStatus::Rejected {
         // A rejected person has no way in, so neither has a reset mail that is on its way.
         store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
-    }
+        AccountEventKind::Rejected
+    } else {
+        AccountEventKind::Approved
+    };
+    record(cx, &tx, kind, Some(user.id), actor.user_id(), now).await?;
     let notice = Notice {
         kind: mail,
         cause: approval.id.to_string(),

@@ -9,6 +9,7 @@
 pub mod approval;
 pub mod delivery;
 pub mod demo;
+pub mod history;
 mod input;
 pub mod password;
 pub mod report;

@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::Context;
 use super::delivery::{Notice, enqueue};
+use super::history::record;
 use super::input::{Form, own_words};
 use crate::actor::Actor;
 use crate::credential::{ResetToken, Verdict};
 use crate::entity::reset_token::Model as StoredToken;
 use crate::entity::user::{Model as User, PasswordHash};
-use crate::entity::{MailKind, ResetTokenId, UserId, UserStatus};
+use crate::entity::{AccountEventKind, MailKind, ResetTokenId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::store::{self, Source, Tx};
@@ -53,6 +54,8 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
     store::reset_token::end_all_of(&tx, user_id, now).await?;
     store::reset_token::insert(&tx, token).await?;
     enqueue(cx, &tx, user.as_ref(), notice, now).await?;
+    let kind = AccountEventKind::PasswordResetRequested;
+    record(cx, &tx, kind, user_id, None, now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     Ok(())
@@ -72,6 +75,8 @@ pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User
     let user = find_holder(&tx, stored, now).await?;
     let user = set_password(cx, &tx, user, hash, now).await?;
     store::session::delete_all_of(&tx, user.id, None).await?;
+    let (kind, id) = (AccountEventKind::PasswordReset, Some(user.id));
+    record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "a password was reset by link");
@@ -106,8 +111,11 @@ pub async fn change(
     if current.password_hash != user.password_hash {
         return Err(wrong_password());
     }
-    let user = set_password(cx, &tx, current, hash, cx.now()).await?;
+    let now = cx.now();
+    let user = set_password(cx, &tx, current, hash, now).await?;
     store::session::delete_all_of(&tx, user.id, viewer.session_id).await?;
+    let (kind, id) = (AccountEventKind::PasswordChanged, Some(user.id));
+    record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "somebody changed their password");

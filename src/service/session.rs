@@ -5,13 +5,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Context;
+use super::history::record;
 use super::input::login_key;
 use crate::actor::{Actor, Viewer};
 use crate::credential::{AccessToken, RefreshToken, Verdict};
 use crate::entity::refresh_token::Model as StoredToken;
 use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
-use crate::entity::{SessionId, UserStatus};
+use crate::entity::{AccountEventKind, SessionId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::store::{self, Tx};
 
@@ -52,17 +53,13 @@ pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens
     let user = store::user::find_by_login(&cx.db, &login_key(login)).await?;
     let hash = user.as_ref().map(|user| &user.password_hash);
     let verdict = cx.passwords.verify(password, hash).await?;
-    let (Some(user), Verdict::Right | Verdict::RightButWeak) = (user, verdict) else {
-        tracing::info!(
-            ip = client.ip.map(tracing::field::display),
-            "a log-in was refused"
-        );
-        return Err(Error::refused(
-            ProblemCode::InvalidCredentials,
-            "Username, e-mail address or password is wrong.",
-        ));
+    let (Some(user), Verdict::Right | Verdict::RightButWeak) = (&user, verdict) else {
+        let user_id = user.map(|user| user.id);
+        return Err(failed(cx, AccountEventKind::LogInFailed, user_id, wrong()).await?);
     };
-    check_status(user.status)?;
+    if let Err(closed) = check_status(user.status) {
+        return Err(failed(cx, AccountEventKind::LogInRefused, Some(user.id), closed).await?);
+    }
     let renewed_hash = match verdict {
         Verdict::RightButWeak => Some(cx.passwords.hash(password).await?),
         Verdict::Right | Verdict::Wrong => None,
@@ -74,12 +71,7 @@ pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens
     let before = store::user::find_to_change(&tx, &Actor::System, user.id)
         .await?
         .filter(|current| current.password_hash == user.password_hash)
-        .ok_or_else(|| {
-            Error::refused(
-                ProblemCode::InvalidCredentials,
-                "Username, e-mail address or password is wrong.",
-            )
-        })?;
+        .ok_or_else(wrong)?;
     check_status(before.status)?;
     let mut user = before.clone();
     if let Some(hash) = renewed_hash {
@@ -99,12 +91,39 @@ pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens
     store::session::delete_oldest_of(&tx, user.id, SESSIONS_MAX).await?;
     let refresh = cx.tokens.first_refresh();
     insert_token(&tx, &refresh, session.id, now).await?;
+    let (kind, id) = (AccountEventKind::LoggedIn, Some(user.id));
+    record(cx, &tx, kind, id, id, now).await?;
     let access = cx
         .tokens
         .issue_access(user.id, session.id, session.expires_at)?;
     tx.commit().await?;
     tracing::info!(user = %user.id, session = %session.id, ip = client.ip.map(tracing::field::display), "somebody logged in");
     Ok((Tokens { access, refresh }, user))
+}
+
+/// Settles an attempt that failed: it is written down, in the same way whether or not there is such
+/// an account.
+async fn failed(
+    cx: &Context,
+    kind: AccountEventKind,
+    user_id: Option<UserId>,
+    refusal: Error,
+) -> Result<Error> {
+    let tx = cx.db.begin().await?;
+    record(cx, &tx, kind, user_id, None, cx.now()).await?;
+    tx.commit().await?;
+    tracing::info!(
+        ip = cx.client.ip.map(tracing::field::display),
+        "a log-in was refused"
+    );
+    Ok(refusal)
+}
+
+fn wrong() -> Error {
+    Error::refused(
+        ProblemCode::InvalidCredentials,
+        "Username, e-mail address or password is wrong.",
+    )
 }
 
 fn check_status(status: UserStatus) -> Result<()> {
@@ -157,6 +176,8 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
     };
     let Some(successor) = successor else {
         store::session::delete(&tx, session.user_id, session.id, now).await?;
+        let (kind, id) = (AccountEventKind::RefreshTokenReused, Some(session.user_id));
+        record(cx, &tx, kind, id, None, now).await?;
         tx.commit().await?;
         tracing::warn!(user = %session.user_id, session = %session.id, "a used refresh token was presented again; its session was ended");
         return Err(invalid_token());
@@ -191,12 +212,18 @@ async fn unused_successor(
 /// Ends the actor's session, or all of theirs.
 pub async fn log_out(cx: &Context, actor: &Actor, everywhere: bool) -> Result<()> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let now = cx.now();
     let (tx, _) = cx.begin(actor).await?;
-    if everywhere {
+    let kind = if everywhere {
         store::session::delete_all_of(&tx, viewer.id, None).await?;
-    } else if let Some(session_id) = viewer.session_id {
-        store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
-    }
+        AccountEventKind::LoggedOutEverywhere
+    } else {
+        if let Some(session_id) = viewer.session_id {
+            store::session::delete(&tx, viewer.id, session_id, now).await?;
+        }
+        AccountEventKind::LoggedOut
+    };
+    record(cx, &tx, kind, Some(viewer.id), Some(viewer.id), now).await?;
     tx.commit().await?;
     tracing::info!(user = %viewer.id, everywhere, "somebody logged out");
     Ok(())
@@ -211,10 +238,13 @@ pub async fn revoke(
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let not_found = || Problem::not_found("sessionId", "session");
     let session_id = session_id.ok_or_else(not_found)?;
+    let now = cx.now();
     let (tx, _) = cx.begin(actor).await?;
-    if !store::session::delete(&tx, viewer.id, session_id, cx.now()).await? {
+    if !store::session::delete(&tx, viewer.id, session_id, now).await? {
         return Err(not_found().into());
     }
+    let (kind, id) = (AccountEventKind::SessionRevoked, Some(viewer.id));
+    record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;
     tracing::info!(user = %viewer.id, session = %session_id, "a session was revoked");
     Ok(session_id)

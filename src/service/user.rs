@@ -6,11 +6,14 @@ use serde_json::json;
 
 use super::Context;
 use super::delivery::{Notice, enqueue};
+use super::history::{record, record_role};
 use super::input::{Email, Form, Lines, NAME_MAX, Patch, Username};
 use crate::actor::Actor;
 use crate::entity::approval::Model as Approval;
 use crate::entity::user::{Model as User, PasswordHash};
-use crate::entity::{ApprovalDecision, ApprovalId, MailKind, Role, UserId, UserStatus};
+use crate::entity::{
+    AccountEventKind, ApprovalDecision, ApprovalId, MailKind, Role, UserId, UserStatus,
+};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::policy;
@@ -77,6 +80,8 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
     store::user::insert(&tx, user.clone()).await?;
     store::approval::insert(&tx, approval).await?;
     enqueue(cx, &tx, Some(&user), notice, now).await?;
+    let (kind, id) = (AccountEventKind::SignedUp, Some(user.id));
+    record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "somebody signed up");
@@ -111,6 +116,8 @@ pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
     let tx = cx.db.begin().await?;
     refuse_taken(&tx, &user).await?;
     store::user::insert(&tx, user.clone()).await?;
+    let kind = AccountEventKind::AdminCreated;
+    record(cx, &tx, kind, Some(user.id), None, now).await?;
     tx.commit().await?;
     tracing::info!(user = %user.id, "an admin was created from the command line");
     Ok(user)
@@ -151,7 +158,9 @@ pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -
     if let Some(time_zone) = time_zone {
         user.time_zone = time_zone;
     }
-    save(&tx, &before, &mut user, cx.now()).await?;
+    let now = cx.now();
+    save(&tx, &before, &mut user, now).await?;
+    record_changes(cx, &tx, (&before, &user), Some(id), now).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -219,6 +228,7 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
     if user.status != before.status || user.email_key != before.email_key {
         store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
     }
+    record_changes(cx, &tx, (&before, &user), actor.user_id(), now).await?;
     tx.commit().await?;
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was changed");
     Ok(user)
@@ -250,6 +260,10 @@ pub async fn set_role(
     let mut user = before.clone();
     user.role = role;
     save(&tx, &before, &mut user, now).await?;
+    if role != before.role {
+        let roles = (before.role, role);
+        record_role(cx, &tx, user.id, roles, actor.user_id(), now).await?;
+    }
     tx.commit().await?;
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), role = ?role, "a role was set");
     Ok(user)
@@ -275,6 +289,8 @@ pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Res
     }
     store::task::unassign_all_of(&tx, user.id, now).await?;
     store::user::delete(&tx, user.id).await?;
+    let kind = AccountEventKind::Deleted;
+    record(cx, &tx, kind, Some(user.id), actor.user_id(), now).await?;
     tx.commit().await?;
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was deleted");
     Ok(user.id)
@@ -359,6 +375,35 @@ async fn save(tx: &Tx, before: &User, user: &mut User, now: DateTime<Utc>) -> Re
         }
         user.updated_at = now;
         store::user::update(tx, before, user).await?;
+    }
+    Ok(())
+}
+
+/// Records what of a change is about getting in.
+async fn record_changes(
+    cx: &Context,
+    tx: &Tx,
+    (before, after): (&User, &User),
+    actor_id: Option<UserId>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let status = match after.status {
+        UserStatus::Deactivated => AccountEventKind::Deactivated,
+        UserStatus::Active | UserStatus::Pending | UserStatus::Rejected => {
+            AccountEventKind::Reactivated
+        }
+    };
+    for (kind, happened) in [
+        (status, before.status != after.status),
+        (
+            AccountEventKind::UsernameChanged,
+            before.username != after.username,
+        ),
+        (AccountEventKind::EmailChanged, before.email != after.email),
+    ] {
+        if happened {
+            record(cx, tx, kind, Some(after.id), actor_id, now).await?;
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! and see what that actor may see; writes ask for a [`Tx`], which only
 //! `service` and `worker` open.
 
+pub mod account_event;
 mod address;
 mod among;
 pub mod approval;

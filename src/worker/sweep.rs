@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::job::Job;
 use crate::service::delivery::ANNOUNCEMENT;
+use crate::service::history;
 use crate::store;
 
 const PAUSE: Duration = Duration::from_secs(5);
@@ -94,6 +95,10 @@ async fn prune(worker: &Worker) -> Result<()> {
     in_batches!(
         tx,
         store::reset_token::delete_expired(&tx, yesterday, limit)
+    );
+    in_batches!(
+        tx,
+        store::account_event::delete_before(&tx, now - history::KEPT, limit)
     );
     Ok(())
 }

@@ -1,0 +1,122 @@
+//! What happened to accounts. Admins see all of it, others what happened to
+//! their own.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QuerySelect, Select,
+};
+
+use super::page::Sort;
+use super::{Page, Source, Tx, Window};
+use crate::actor::Actor;
+use crate::entity::account_event::{Column, Entity, Model};
+use crate::entity::{AccountEventId, AccountEventKind, Role, UserId};
+use crate::error::Result;
+
+/// Which events a list is about; None is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AccountEventFilter {
+    /// `Some(None)` when the id is garbled, which is as good as unknown.
+    pub user_id: Option<Option<UserId>>,
+    pub kind: Option<Vec<AccountEventKind>>,
+    /// Including this instant.
+    pub since: Option<DateTime<Utc>>,
+    /// Excluding this instant.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// The rows that exist for this actor.
+fn visible_to(actor: &Actor) -> Condition {
+    match actor {
+        Actor::System => Condition::all(),
+        Actor::User(viewer) if viewer.role >= Role::Admin => Condition::all(),
+        Actor::User(viewer) => Condition::all().add(Column::UserId.eq(viewer.id)),
+        Actor::Anonymous | Actor::Refused => nothing(),
+    }
+}
+
+fn nothing() -> Condition {
+    Condition::all().add(Expr::val(1).eq(0))
+}
+
+fn select(actor: &Actor, filter: &AccountEventFilter) -> Select<Entity> {
+    let mut select = Entity::find().filter(visible_to(actor));
+    select = match filter.user_id {
+        None => select,
+        Some(Some(user_id)) => select.filter(Column::UserId.eq(user_id)),
+        Some(None) => select.filter(nothing()),
+    };
+    if let Some(kinds) = &filter.kind {
+        select = select.filter(Column::Kind.is_in(kinds.iter().copied()));
+    }
+    if let Some(since) = filter.since {
+        select = select.filter(Column::CreatedAt.gte(since));
+    }
+    if let Some(until) = filter.until {
+        select = select.filter(Column::CreatedAt.lt(until));
+    }
+    select
+}
+
+/// Newest first.
+pub async fn list(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &AccountEventFilter,
+    window: &Window,
+) -> Result<Page<Model>> {
+    let sort = Sort {
+        key: Expr::col(Column::CreatedAt),
+        id: Expr::col(Column::Id),
+        descending: true,
+        missing: Expr::val(""),
+    };
+    let rows = sort
+        .apply(select(actor, filter), window)
+        .all(source.connection())
+        .await?;
+    Ok(Page::new(rows, window))
+}
+
+pub async fn count(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &AccountEventFilter,
+) -> Result<u64> {
+    Ok(select(actor, filter).count(source.connection()).await?)
+}
+
+pub async fn find_many(
+    source: &impl Source,
+    actor: &Actor,
+    ids: &[AccountEventId],
+) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(visible_to(actor))
+        .all(source.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, event: Model) -> Result<()> {
+    Entity::insert(event.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Clears away what happened before this, so many at most. Says how many it were.
+pub async fn delete_before(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
+    let ids: Vec<AccountEventId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::CreatedAt.lt(before))
+        .limit(limit)
+        .into_tuple()
+        .all(tx.connection())
+        .await?;
+    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
+    Ok(delete.exec(tx.connection()).await?.rows_affected)
+}
