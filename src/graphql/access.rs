@@ -37,9 +37,11 @@ require! {
     TASK: Employee,
     TASKS: Manager,
     STATS: Manager,
+    ACCOUNT_EVENTS: Employee,
 
     LOG_OUT: Employee,
     REVOKE_SESSION: Employee,
+    REVOKE_USER_SESSIONS: Admin,
     CHANGE_PASSWORD: Employee,
     UPDATE_PROFILE: Employee,
     APPROVE_USER: Admin,

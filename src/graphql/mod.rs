@@ -13,6 +13,7 @@
 )]
 
 mod access;
+mod account_event;
 mod approval;
 mod connection;
 mod dashboard;
@@ -56,6 +57,7 @@ pub struct Query(
     approval::ApprovalQuery,
     task::TaskQuery,
     stats::StatsQuery,
+    account_event::AccountEventQuery,
 );
 
 /// Everything that can be changed. Root fields are nullable, so that one that fails leaves the

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::access::{self, auth};
+use super::account_event::AccountEvent;
 use super::approval::Approval;
 use super::session::Session;
 use super::task::Task;
@@ -29,6 +30,7 @@ pub enum Node {
     Approval(Approval),
     Task(Task),
     Session(Session),
+    AccountEvent(AccountEvent),
 }
 
 #[derive(Default)]
@@ -75,15 +77,17 @@ impl NodeQuery {
 async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let db = &muster(ctx).db;
     let wanted: Vec<Option<ObjectId>> = ids.iter().map(|id| id.parse().ok()).collect();
-    let (mut users, mut approvals, mut tasks, mut sessions) = (vec![], vec![], vec![], vec![]);
+    let (mut users, mut approvals, mut tasks) = (vec![], vec![], vec![]);
+    let (mut sessions, mut events) = (vec![], vec![]);
     for id in wanted.iter().flatten() {
         match id {
             ObjectId::User(id) => users.push(*id),
             ObjectId::Approval(id) => approvals.push(*id),
             ObjectId::Task(id) => tasks.push(*id),
             ObjectId::Session(id) => sessions.push(*id),
+            ObjectId::AccountEvent(id) => events.push(*id),
             // Not objects of the schema.
-            ObjectId::ResetToken(_) | ObjectId::Delivery(_) | ObjectId::AccountEvent(_) => {}
+            ObjectId::ResetToken(_) | ObjectId::Delivery(_) => {}
         }
     }
     let mut nodes: HashMap<ObjectId, Node> = HashMap::new();
@@ -108,6 +112,12 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
         for row in store::session::find_many(db, actor, &sessions, now).await? {
             let id = ObjectId::Session(row.id);
             nodes.insert(id, Node::Session(Session::new(*actor, row)));
+        }
+    }
+    if !events.is_empty() {
+        for row in store::account_event::find_many(db, actor, &events).await? {
+            let id = ObjectId::AccountEvent(row.id);
+            nodes.insert(id, Node::AccountEvent(AccountEvent::new(*actor, row)));
         }
     }
     Ok(wanted

@@ -152,6 +152,22 @@ struct RevokeSessionInput {
     session_id: ID,
 }
 
+/// Whose sessions to end.
+#[derive(InputObject)]
+struct RevokeUserSessionsInput {
+    /// Anybody, oneself and other admins included.
+    user_id: ID,
+}
+
+/// The answer to `revokeUserSessions`.
+#[derive(SimpleObject, Default)]
+struct RevokeUserSessionsPayload {
+    /// The user, who has to log in again; null when there are userErrors.
+    user: Option<User>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
 /// The answer to `revokeSession`.
 #[derive(SimpleObject, Default)]
 struct RevokeSessionPayload {
@@ -165,7 +181,8 @@ payloads!(
     LogInPayload,
     RefreshSessionPayload,
     LogOutPayload,
-    RevokeSessionPayload
+    RevokeSessionPayload,
+    RevokeUserSessionsPayload
 );
 
 #[derive(Default)]
@@ -254,6 +271,30 @@ impl SessionMutation {
                 let answer = cx.retried(verb).await;
                 settle(answer, |id| RevokeSessionPayload {
                     session_id: Some(id.to_string().into()),
+                    user_errors: Vec::new(),
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Ends every session of a user, their access tokens included, as when a device was lost.
+    /// Requires ADMIN.
+    #[graphql(directive = auth::apply(access::REVOKE_USER_SESSIONS.into()))]
+    async fn revoke_user_sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose sessions to end.")] input: RevokeUserSessionsInput,
+    ) -> Option<Result<RevokeUserSessionsPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::REVOKE_USER_SESSIONS)?;
+                let id = input.user_id.parse().ok();
+                let cx = muster(ctx);
+                let verb = || service::session::revoke_all_of(cx, &actor, id);
+                let answer = cx.retried(verb).await;
+                settle(answer, |user| RevokeUserSessionsPayload {
+                    user: Some(User::new(actor, user)),
                     user_errors: Vec::new(),
                 })
             }

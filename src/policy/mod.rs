@@ -3,6 +3,7 @@
 //! that the two give one answer. Whether the role may knock at the field at all
 //! is said in `graphql::access`, which rows exist for an actor in `store`.
 
+pub mod account_event;
 pub mod task;
 pub mod user;
 

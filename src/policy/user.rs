@@ -69,6 +69,14 @@ pub fn may_delete(actor: &Actor, user: &User) -> Verdict {
     allow_if(user.role != Role::Admin, "Admins cannot be deleted.")
 }
 
+/// End all sessions of anybody, another admin's too: it takes no right from them.
+pub fn may_revoke_sessions(actor: &Actor) -> Verdict {
+    allow_if(
+        *actor == Actor::System || actor.has(Role::Admin),
+        "Only admins can end the sessions of others.",
+    )
+}
+
 /// Approve or reject a sign-up.
 pub fn may_decide(actor: &Actor, user: &User) -> Verdict {
     allow_if(

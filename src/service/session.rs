@@ -14,6 +14,7 @@ use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
 use crate::entity::{AccountEventKind, SessionId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::policy;
 use crate::store::{self, Tx};
 
 /// The oldest session beyond these ends at the next log-in (OWASP ASVS 5.0, 7.1.2).
@@ -248,6 +249,20 @@ pub async fn revoke(
     tx.commit().await?;
     tracing::info!(user = %viewer.id, session = %session_id, "a session was revoked");
     Ok(session_id)
+}
+
+/// Ends every session of somebody, for an admin.
+pub async fn revoke_all_of(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<User> {
+    let now = cx.now();
+    let (tx, actor) = cx.begin_on_rights(actor).await?;
+    let user = super::user::find(&tx, &actor, user_id).await?;
+    policy::user::may_revoke_sessions(&actor).map_err(|refusal| refusal.at("userId"))?;
+    store::session::delete_all_of(&tx, user.id, None).await?;
+    let kind = AccountEventKind::SessionsRevoked;
+    record(cx, &tx, kind, Some(user.id), actor.user_id(), now).await?;
+    tx.commit().await?;
+    tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "all sessions of a user were revoked");
+    Ok(user)
 }
 
 /// A session lasts while it is used, but never longer than its absolute life.

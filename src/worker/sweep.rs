@@ -69,7 +69,7 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
 
 /// In small transactions: what piled up while nobody cleared is no reason to hold writers up, or to
 /// meet the time limit of a statement and never get done.
-async fn prune(worker: &Worker) -> Result<()> {
+pub(super) async fn prune(worker: &Worker) -> Result<()> {
     let cx = &worker.cx;
     let now = cx.now();
     let yesterday = now - TimeDelta::days(1);

@@ -5,6 +5,7 @@ mod command_line;
 mod cursors;
 mod figures;
 mod filters;
+mod history;
 mod joining;
 mod lists;
 mod mails;

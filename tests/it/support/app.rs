@@ -242,6 +242,11 @@ impl TestApp {
         self.app.worker().run_until_idle().await.unwrap()
     }
 
+    /// As the worker does every hour.
+    pub async fn clears_away(&self) {
+        self.app.worker().clear_away().await.unwrap();
+    }
+
     /// The workers do them; how many it were nobody knows.
     async fn waits_for_all_jobs(&self) -> usize {
         for _ in 0..1_000 {

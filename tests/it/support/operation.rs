@@ -19,6 +19,7 @@ macro_rules! operations {
 }
 
 operations! {
+    ACCOUNT_EVENTS: "account_events",
     APPROVALS: "approvals",
     APPROVE_USER: "approve_user",
     ASSIGN_TASK: "assign_task",
@@ -38,6 +39,7 @@ operations! {
     REQUEST_TASK_REPORT: "request_task_report",
     RESET_PASSWORD: "reset_password",
     REVOKE_SESSION: "revoke_session",
+    REVOKE_USER_SESSIONS: "revoke_user_sessions",
     SERVER: "server",
     SESSIONS: "sessions",
     SET_TASK_STATUS: "set_task_status",

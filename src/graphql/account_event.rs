@@ -1,0 +1,259 @@
+//! The history of accounts: the type, and the list.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use super::access::{self, auth};
+use super::connection::connection;
+use super::muster;
+use super::page::{ListId, PageArguments};
+use super::types::{DateTime, Role};
+use super::user::User;
+use crate::actor::Actor;
+use crate::entity;
+use crate::entity::account_event::Model;
+use crate::error::{Error, Result};
+use crate::policy;
+use crate::store::{self, Position, SortKey};
+
+/// More kinds than there are, with room for those to come.
+const KINDS_MAX: usize = 100;
+
+/// What happened to an account. More kinds may come with later releases.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::AccountEventKind")]
+pub enum AccountEventKind {
+    /// Somebody signed up.
+    SignedUp,
+    /// An admin was made from the command line.
+    AdminCreated,
+    /// A session was opened.
+    LoggedIn,
+    /// The password was wrong, or nobody here has this login; then `user` is null.
+    LogInFailed,
+    /// The password was right, but the account is not open.
+    LogInRefused,
+    /// The user ended the session that they were using.
+    LoggedOut,
+    /// The user ended all of their sessions.
+    LoggedOutEverywhere,
+    /// The user ended one of their sessions from another.
+    SessionRevoked,
+    /// An admin ended all sessions of the user.
+    SessionsRevoked,
+    /// A refresh token was presented a second time, as by a thief; its session was ended.
+    RefreshTokenReused,
+    /// The user changed their password.
+    PasswordChanged,
+    /// Somebody asked for a mail with a link for a new password; `user` is null when nobody here
+    /// has the address.
+    PasswordResetRequested,
+    /// A new password was set by a mailed link; all sessions were ended.
+    PasswordReset,
+    /// An admin let the user in.
+    Approved,
+    /// An admin turned the user down.
+    Rejected,
+    /// An admin set the role; from which to which is in `roleBefore` and `roleAfter`.
+    RoleSet,
+    /// The user was shut out; all sessions were ended.
+    Deactivated,
+    /// The user was let in again.
+    Reactivated,
+    /// The username was changed, by the user or by an admin.
+    UsernameChanged,
+    /// The e-mail address was changed by an admin.
+    EmailChanged,
+    /// An admin deleted the user.
+    Deleted,
+}
+
+#[derive(Clone)]
+pub struct AccountEvent {
+    actor: Actor,
+    row: Model,
+}
+
+impl AccountEvent {
+    pub fn new(actor: Actor, row: Model) -> Self {
+        Self { actor, row }
+    }
+
+    fn may_see_source(&self) -> bool {
+        policy::account_event::may_see_source(&self.actor, &self.row)
+    }
+}
+
+/// Something that happened to an account: a log-in, a failure, a decision, a change of rights. It
+/// is never changed, and kept for 400 days. People see their own, admins all.
+#[Object]
+impl AccountEvent {
+    /// Opaque and globally unique: a TypeID such as account_event_01h455vb4pex5vsknk084sn02q.
+    pub async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+
+    /// What happened.
+    async fn kind(&self) -> AccountEventKind {
+        self.row.kind.into()
+    }
+
+    /// Whose account it happened to. Null once they are deleted, and for a login that nobody has.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        User::load(ctx, self.actor, self.row.user_id).await
+    }
+
+    /// The id of that user, which stays when they are deleted.
+    async fn user_id(&self) -> Option<ID> {
+        self.row.user_id.map(|id| id.to_string().into())
+    }
+
+    /// Who did it. Null for strangers, for the command line, and once they are deleted.
+    async fn done_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        User::load(ctx, self.actor, self.row.actor_id).await
+    }
+
+    /// The role before, where it is about a role.
+    async fn role_before(&self) -> Option<Role> {
+        self.row.role_before.map(Into::into)
+    }
+
+    /// The role after, where it is about a role.
+    async fn role_after(&self) -> Option<Role> {
+        self.row.role_after.map(Into::into)
+    }
+
+    /// Where it came from. Null for the command line, and to users where somebody else did it.
+    async fn ip_address(&self) -> Option<&str> {
+        self.row
+            .ip_address
+            .as_deref()
+            .filter(|_| self.may_see_source())
+    }
+
+    /// What the browser or app called itself. Null as `ipAddress` is.
+    async fn user_agent(&self) -> Option<&str> {
+        self.row
+            .user_agent
+            .as_deref()
+            .filter(|_| self.may_see_source())
+    }
+
+    /// When it happened.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+}
+
+/// Which events a list is about. Fields are joined by AND; null is as good as absent.
+#[derive(InputObject, Default)]
+pub struct AccountEventFilter {
+    /// Events of this user, also once they are deleted.
+    user_id: Option<ID>,
+    /// Events of any of these kinds; an empty list matches nothing.
+    kind: Option<Vec<AccountEventKind>>,
+    /// Events at this instant or later.
+    since: Option<DateTime>,
+    /// Events before this instant.
+    until: Option<DateTime>,
+}
+
+pub struct AccountEventList {
+    id: ListId,
+    filter: store::account_event::AccountEventFilter,
+}
+
+impl AccountEventList {
+    fn new(filter: AccountEventFilter) -> Result<Self> {
+        if filter
+            .kind
+            .as_ref()
+            .is_some_and(|kinds| kinds.len() > KINDS_MAX)
+        {
+            return Err(Error::BadUserInput(format!(
+                "kind takes at most {KINDS_MAX} values."
+            )));
+        }
+        let filter = store::account_event::AccountEventFilter {
+            user_id: filter.user_id.map(|id| id.parse().ok()),
+            kind: filter
+                .kind
+                .map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            since: filter.since.map(|instant| instant.0),
+            until: filter.until.map(|instant| instant.0),
+        };
+        Ok(Self {
+            id: ListId::new("accountEvents", &filter, &"newest first"),
+            filter,
+        })
+    }
+
+    fn id(&self) -> ListId {
+        self.id
+    }
+
+    #[allow(
+        clippy::unused_self,
+        reason = "other lists are sorted in more than one way"
+    )]
+    fn position(&self, row: &Model) -> Position {
+        Position {
+            id: row.id.0,
+            key: SortKey::Instant(row.created_at),
+        }
+    }
+
+    async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
+        store::account_event::count(&muster(ctx).db, &actor, &self.filter).await
+    }
+}
+
+connection!(
+    AccountEventConnection,
+    AccountEventEdge,
+    AccountEvent,
+    Model,
+    AccountEventList
+);
+
+#[derive(Default)]
+pub struct AccountEventQuery;
+
+#[Object]
+impl AccountEventQuery {
+    /// What happened to accounts, newest first: to everyone's for admins, to one's own for others.
+    /// Requires EMPLOYEE.
+    #[graphql(directive = auth::apply(access::ACCOUNT_EVENTS.into()))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn account_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which of the events; all of them when absent.")] filter: Option<
+            AccountEventFilter,
+        >,
+        #[graphql(
+            desc = "How many rows from the beginning, 0 to 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many rows from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
+    ) -> Result<AccountEventConnection> {
+        let actor = access::require(ctx, access::ACCOUNT_EVENTS)?;
+        let list = AccountEventList::new(filter.unwrap_or_default())?;
+        let window = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window(list.id)?;
+        let page =
+            store::account_event::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
+        Ok(AccountEventConnection::new(actor, Arc::new(page), list))
+    }
+}

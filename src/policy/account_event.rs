@@ -1,0 +1,58 @@
+//! What may be known of an event in the history of an account.
+
+use crate::actor::Actor;
+use crate::entity::Role;
+use crate::entity::account_event::Model as AccountEvent;
+
+/// See where it came from. People see that of what they did themselves and of what strangers
+/// tried, but not where the admin was who changed their role.
+pub fn may_see_source(actor: &Actor, event: &AccountEvent) -> bool {
+    *actor == Actor::System
+        || actor.has(Role::Admin)
+        || event.actor_id.is_none()
+        || event.actor_id == actor.user_id()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::actor::Viewer;
+    use crate::entity::{AccountEventId, AccountEventKind, UserId};
+
+    #[test]
+    fn where_somebody_was_is_for_themselves_and_admins() {
+        let viewer = |role| {
+            Actor::User(Viewer {
+                id: UserId(Uuid::from_u128(1)),
+                role,
+                session_id: None,
+            })
+        };
+        let by = |actor_id: Option<u128>| AccountEvent {
+            id: AccountEventId(Uuid::from_u128(9)),
+            kind: AccountEventKind::RoleSet,
+            user_id: Some(UserId(Uuid::from_u128(1))),
+            actor_id: actor_id.map(|id| UserId(Uuid::from_u128(id))),
+            role_before: None,
+            role_after: None,
+            ip_address: Some("203.0.113.7".into()),
+            user_agent: None,
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        for (actor, event, expected) in [
+            (viewer(Role::Employee), by(Some(1)), true),
+            (viewer(Role::Employee), by(None), true),
+            (viewer(Role::Employee), by(Some(2)), false),
+            (viewer(Role::Manager), by(Some(2)), false),
+            (viewer(Role::Admin), by(Some(2)), true),
+            (Actor::System, by(Some(2)), true),
+            (Actor::Anonymous, by(Some(2)), false),
+            (Actor::Refused, by(Some(2)), false),
+        ] {
+            assert_eq!(may_see_source(&actor, &event), expected, "{actor:?}");
+        }
+    }
+}
