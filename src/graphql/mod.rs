@@ -16,6 +16,7 @@ mod access;
 mod account_event;
 mod approval;
 mod connection;
+pub mod cookie;
 mod dashboard;
 pub mod error;
 mod figures;

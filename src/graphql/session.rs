@@ -1,17 +1,18 @@
 //! Log-ins and the sessions that they open: the type, the list, and the verbs of
 //! `service::session`.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth, public};
 use super::payload::{UserError, payloads, settle};
 use super::types::DateTime;
 use super::user::User;
-use super::{muster, request_time};
+use super::{cookie, muster, request_time};
 use crate::actor::Actor;
 use crate::entity::session::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service;
+use crate::service::session::{LogIn, RefreshToken, Tokens};
 use crate::store;
 
 #[derive(Clone)]
@@ -83,6 +84,19 @@ impl SessionQuery {
     }
 }
 
+/// Where a client gets its refresh token.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Default)]
+enum RefreshTokenPlace {
+    /// In the payload. For apps that have a safe place for it.
+    #[default]
+    Body,
+    /// In a cookie `__Host-…; HttpOnly; Secure; SameSite=Strict`, which no script can read; the
+    /// payload's `refreshToken` is null. For browsers: `refreshSession` and `logOut` then work by
+    /// the cookie alone, from pages of this origin and of those in CORS_ORIGINS, and from no other
+    /// site. Send requests with credentials (`credentials: "include"`).
+    Cookie,
+}
+
 /// How to get in.
 #[derive(InputObject)]
 struct LogInInput {
@@ -91,6 +105,8 @@ struct LogInInput {
     /// The password, as typed.
     #[graphql(secret)]
     password: String,
+    /// Where the refresh token shall be; BODY when absent.
+    refresh_token_in: Option<RefreshTokenPlace>,
 }
 
 /// The answer to `logIn`.
@@ -100,7 +116,7 @@ struct LogInPayload {
     access_token: Option<String>,
     /// When the access token ends; refresh before.
     access_token_expires_at: Option<DateTime>,
-    /// Good for one `refreshSession`. Keep it safe.
+    /// Good for one `refreshSession`. Keep it safe. Null when it is in a cookie.
     refresh_token: Option<String>,
     /// Who logged in.
     user: Option<User>,
@@ -111,8 +127,9 @@ struct LogInPayload {
 /// What a session is kept going with.
 #[derive(InputObject)]
 struct RefreshSessionInput {
-    /// The refresh token of the last `logIn` or `refreshSession`.
-    #[graphql(secret)]
+    /// The refresh token of the last `logIn` or `refreshSession`. Leave it out when it is in a
+    /// cookie.
+    #[graphql(secret, default)]
     refresh_token: String,
 }
 
@@ -123,7 +140,7 @@ struct RefreshSessionPayload {
     access_token: Option<String>,
     /// When the access token ends; refresh before.
     access_token_expires_at: Option<DateTime>,
-    /// Takes the place of the one that was sent, which is used up.
+    /// Takes the place of the one that was sent, which is used up. Null when it is in a cookie.
     refresh_token: Option<String>,
     /// What is wrong with the form; empty when it worked.
     user_errors: Vec<UserError>,
@@ -185,6 +202,15 @@ payloads!(
     RevokeUserSessionsPayload
 );
 
+/// The refresh token for the payload, unless the browser keeps it.
+fn hand_over(ctx: &Context<'_>, tokens: &Tokens, by_cookie: bool) -> Option<String> {
+    if by_cookie {
+        cookie::keep(ctx, &tokens.refresh, tokens.expires_at);
+        return None;
+    }
+    Some(tokens.refresh.expose().to_owned())
+}
+
 #[derive(Default)]
 pub struct SessionMutation;
 
@@ -199,12 +225,17 @@ impl SessionMutation {
         #[graphql(desc = "Who, and the password.")] input: LogInInput,
     ) -> Option<Result<LogInPayload>> {
         let cx = muster(ctx);
-        let verb = || service::session::log_in(cx, &input.login, &input.password);
-        let answer = cx.retried(verb).await;
+        let by_cookie = input.refresh_token_in == Some(RefreshTokenPlace::Cookie);
+        let input = LogIn {
+            login: input.login,
+            password: input.password,
+            replaces: cookie::token(ctx).filter(|_| by_cookie).cloned(),
+        };
+        let answer = cx.retried(|| service::session::log_in(cx, &input)).await;
         Some(settle(answer, |(tokens, user)| LogInPayload {
+            refresh_token: hand_over(ctx, &tokens, by_cookie),
             access_token: Some(tokens.access.text),
             access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
-            refresh_token: Some(tokens.refresh.expose().to_owned()),
             user: Some(User::as_viewer(user)),
             user_errors: Vec::new(),
         }))
@@ -220,17 +251,23 @@ impl SessionMutation {
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Option<Result<RefreshSessionPayload>> {
         let cx = muster(ctx);
-        let verb = || service::session::refresh(cx, &input.refresh_token);
+        let kept = cookie::token(ctx).filter(|_| input.refresh_token.is_empty());
+        let presented = kept.map_or(input.refresh_token.as_str(), RefreshToken::expose);
+        let verb = || service::session::refresh(cx, presented);
         let answer = cx.retried(verb).await;
+        if kept.is_some() && matches!(answer, Err(Error::Refused(_))) {
+            cookie::forget(ctx);
+        }
         Some(settle(answer, |tokens| RefreshSessionPayload {
+            refresh_token: hand_over(ctx, &tokens, kept.is_some()),
             access_token: Some(tokens.access.text),
             access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
-            refresh_token: Some(tokens.refresh.expose().to_owned()),
             user_errors: Vec::new(),
         }))
     }
 
-    /// Ends this session, its access token included. Requires EMPLOYEE.
+    /// Ends this session, its access token included. A browser session is ended by its cookie, too,
+    /// when the access token is gone or past. Requires EMPLOYEE.
     #[graphql(directive = auth::apply(access::LOG_OUT.into()))]
     async fn log_out(
         &self,
@@ -241,11 +278,23 @@ impl SessionMutation {
     ) -> Option<Result<LogOutPayload>> {
         Some(
             async {
-                let actor = access::require(ctx, access::LOG_OUT)?;
                 let everywhere = input.and_then(|input| input.everywhere).unwrap_or(false);
                 let cx = muster(ctx);
-                let verb = || service::session::log_out(cx, &actor, everywhere);
-                let answer = cx.retried(verb).await;
+                let kept = cookie::token(ctx);
+                let answer = match (access::require(ctx, access::LOG_OUT), kept) {
+                    (Err(Error::Unauthenticated), Some(token)) => {
+                        let verb = || service::session::log_out_by_token(cx, token, everywhere);
+                        cx.retried(verb).await
+                    }
+                    (actor, _) => {
+                        let actor = actor?;
+                        let verb = || service::session::log_out(cx, &actor, everywhere);
+                        cx.retried(verb).await
+                    }
+                };
+                if kept.is_some() && matches!(answer, Ok(()) | Err(Error::Unauthenticated)) {
+                    cookie::forget(ctx);
+                }
                 settle(answer, |()| LogOutPayload {
                     logged_out: true,
                     user_errors: Vec::new(),

@@ -25,6 +25,7 @@ use tracing::Instrument;
 
 use super::accept::MediaType;
 use super::caller::caller;
+use super::cookie::browser_session;
 use super::layers::RequestId;
 use super::params::{Malformed, Params};
 use super::{BODY_MAX, Shared};
@@ -223,7 +224,8 @@ async fn execute(shared: &Shared, incoming: Incoming, params: Params, seen: &See
     if operation != "unnamed" {
         seen.operation.get_or_init(|| operation.to_owned());
     }
-    let mut request = params.into_request();
+    let browser_session = browser_session(&shared.cx.settings, &incoming.headers);
+    let mut request = params.into_request().data(browser_session);
     request.set_parsed_query(document);
     let request = graphql::request(&shared.cx, request, caller);
     executed(shared.schema.execute(request).instrument(span).await)

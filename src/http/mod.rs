@@ -6,6 +6,7 @@
 
 mod accept;
 mod caller;
+mod cookie;
 mod endpoint;
 mod head_timeout;
 mod layers;

@@ -8,7 +8,8 @@ use super::Context;
 use super::history::record;
 use super::input::login_key;
 use crate::actor::{Actor, Viewer};
-use crate::credential::{AccessToken, RefreshToken, Verdict};
+pub use crate::credential::RefreshToken;
+use crate::credential::{AccessToken, Verdict};
 use crate::entity::refresh_token::Model as StoredToken;
 use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
@@ -28,6 +29,17 @@ const GRACE: TimeDelta = TimeDelta::seconds(10);
 pub struct Tokens {
     pub access: AccessToken,
     pub refresh: RefreshToken,
+    /// When the refresh token is of no use any more, unless it is used before.
+    pub expires_at: DateTime<Utc>,
+}
+
+pub struct LogIn {
+    /// Username or e-mail address.
+    pub login: String,
+    pub password: String,
+    /// What this browser held so far: its session ends, since the new one takes its place (OWASP
+    /// ASVS 5.0, 7.2.4).
+    pub replaces: Option<RefreshToken>,
 }
 
 /// Who stands behind this access token now. An error only when the store cannot tell.
@@ -49,11 +61,11 @@ pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
 
 /// Opens a session. An unknown login and a wrong password get the same answer, after the same
 /// single run of Argon2; only the right password learns why an account is closed.
-pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens, User)> {
+pub async fn log_in(cx: &Context, input: &LogIn) -> Result<(Tokens, User)> {
     let client = &cx.client;
-    let user = store::user::find_by_login(&cx.db, &login_key(login)).await?;
+    let user = store::user::find_by_login(&cx.db, &login_key(&input.login)).await?;
     let hash = user.as_ref().map(|user| &user.password_hash);
-    let verdict = cx.passwords.verify(password, hash).await?;
+    let verdict = cx.passwords.verify(&input.password, hash).await?;
     let (Some(user), Verdict::Right | Verdict::RightButWeak) = (&user, verdict) else {
         let user_id = user.map(|user| user.id);
         return Err(failed(cx, AccountEventKind::LogInFailed, user_id, wrong()).await?);
@@ -62,7 +74,7 @@ pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens
         return Err(failed(cx, AccountEventKind::LogInRefused, Some(user.id), closed).await?);
     }
     let renewed_hash = match verdict {
-        Verdict::RightButWeak => Some(cx.passwords.hash(password).await?),
+        Verdict::RightButWeak => Some(cx.passwords.hash(&input.password).await?),
         Verdict::Right | Verdict::Wrong => None,
     };
 
@@ -88,6 +100,9 @@ pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens
         ip_address: client.ip.map(|ip| ip.to_string()),
         user_agent: client.user_agent.as_deref().map(str::to_owned),
     };
+    if let Some(replaced) = &input.replaces {
+        end_session_of(&tx, replaced, now).await?;
+    }
     store::session::insert(&tx, session.clone()).await?;
     store::session::delete_oldest_of(&tx, user.id, SESSIONS_MAX).await?;
     let refresh = cx.tokens.first_refresh();
@@ -99,7 +114,12 @@ pub async fn log_in(cx: &Context, login: &str, password: &str) -> Result<(Tokens
         .issue_access(user.id, session.id, session.expires_at)?;
     tx.commit().await?;
     tracing::info!(user = %user.id, session = %session.id, ip = client.ip.map(tracing::field::display), "somebody logged in");
-    Ok((Tokens { access, refresh }, user))
+    let tokens = Tokens {
+        access,
+        refresh,
+        expires_at: session.expires_at,
+    };
+    Ok((tokens, user))
 }
 
 /// Settles an attempt that failed: it is written down, in the same way whether or not there is such
@@ -192,6 +212,7 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
     Ok(Tokens {
         access,
         refresh: successor,
+        expires_at,
     })
 }
 
@@ -213,21 +234,51 @@ async fn unused_successor(
 /// Ends the actor's session, or all of theirs.
 pub async fn log_out(cx: &Context, actor: &Actor, everywhere: bool) -> Result<()> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
-    let now = cx.now();
     let (tx, _) = cx.begin(actor).await?;
+    if let Some(session_id) = viewer.session_id {
+        store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
+    }
+    finish_log_out(cx, tx, viewer.id, everywhere).await
+}
+
+/// As `log_out`, for whoever holds a refresh token and no access token any more. A used one will
+/// do: a session that anybody still knows a token of is better ended than not.
+pub async fn log_out_by_token(cx: &Context, token: &RefreshToken, everywhere: bool) -> Result<()> {
+    let tx = cx.db.begin().await?;
+    let user_id = end_session_of(&tx, token, cx.now())
+        .await?
+        .ok_or(Error::Unauthenticated)?;
+    finish_log_out(cx, tx, user_id, everywhere).await
+}
+
+async fn finish_log_out(cx: &Context, tx: Tx, user_id: UserId, everywhere: bool) -> Result<()> {
     let kind = if everywhere {
-        store::session::delete_all_of(&tx, viewer.id, None).await?;
+        store::session::delete_all_of(&tx, user_id, None).await?;
         AccountEventKind::LoggedOutEverywhere
     } else {
-        if let Some(session_id) = viewer.session_id {
-            store::session::delete(&tx, viewer.id, session_id, now).await?;
-        }
         AccountEventKind::LoggedOut
     };
-    record(cx, &tx, kind, Some(viewer.id), Some(viewer.id), now).await?;
+    let (id, now) = (Some(user_id), cx.now());
+    record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;
-    tracing::info!(user = %viewer.id, everywhere, "somebody logged out");
+    tracing::info!(user = %user_id, everywhere, "somebody logged out");
     Ok(())
+}
+
+/// Ends the session that this token is of, and says whose it was. None when there is none.
+async fn end_session_of(
+    tx: &Tx,
+    token: &RefreshToken,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>> {
+    let Some(token) = store::session::find_refresh_token(tx, &token.hash()).await? else {
+        return Ok(None);
+    };
+    let Some(session) = store::session::find_to_change(tx, token.session_id).await? else {
+        return Ok(None);
+    };
+    let ended = store::session::delete(tx, session.user_id, session.id, now).await?;
+    Ok(ended.then_some(session.user_id))
 }
 
 /// Ends one of the actor's own sessions.

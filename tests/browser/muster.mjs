@@ -29,8 +29,8 @@ export const ADMIN = {
   password: 'orbit-lantern-walnut-47',
 };
 
-/** Starts the real binary in an empty folder, with one admin. */
-export async function startMuster() {
+/** Starts the real binary in an empty folder, with one admin and these settings. */
+export async function startMuster(settings = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'muster-browser-'));
   const port = await freePort();
   const url = `http://localhost:${port}`;
@@ -44,6 +44,7 @@ export async function startMuster() {
       MAIL_DIR: mailDir,
       PUBLIC_URL: url,
       RATE_LIMIT: 'off',
+      ...settings,
     },
   };
 

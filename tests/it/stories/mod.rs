@@ -1,5 +1,6 @@
 //! What people do with Muster, told as they see it: through HTTP and their mail.
 
+mod browser_sessions;
 mod changing_tasks;
 mod command_line;
 mod cursors;
