@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QuerySelect, Select,
+    QueryFilter, Select,
 };
 
 use super::page::Sort;
-use super::{Page, Source, Tx, Window};
+use super::{Page, Source, Tx, Window, prune};
 use crate::actor::Actor;
 use crate::entity::account_event::{Column, Entity, Model};
 use crate::entity::{AccountEventId, AccountEventKind, Role, UserId};
@@ -109,14 +109,5 @@ pub async fn insert(tx: &Tx, event: Model) -> Result<()> {
 
 /// Clears away what happened before this, so many at most. Says how many it were.
 pub async fn delete_before(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
-    let ids: Vec<AccountEventId> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::CreatedAt.lt(before))
-        .limit(limit)
-        .into_tuple()
-        .all(tx.connection())
-        .await?;
-    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
-    Ok(delete.exec(tx.connection()).await?.rows_affected)
+    prune::delete_before::<Entity>(tx, Column::Id, Column::CreatedAt, before, limit).await
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::change::changed;
-use super::{Source, Tx};
+use super::{Source, Tx, prune};
 use crate::entity::delivery::{ActiveModel, Column, Entity, Model};
 use crate::entity::{DeliveryId, DeliveryState};
 use crate::error::Result;
@@ -182,14 +182,5 @@ pub(super) async fn suppress_unfinished(tx: &Tx, answer: &str, now: DateTime<Utc
 
 /// Clears away what was finished before this, so many at most; says how many it were.
 pub async fn delete_finished(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
-    let ids: Vec<DeliveryId> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::FinishedAt.lt(before))
-        .limit(limit)
-        .into_tuple()
-        .all(tx.connection())
-        .await?;
-    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
-    Ok(delete.exec(tx.connection()).await?.rows_affected)
+    prune::delete_before::<Entity>(tx, Column::Id, Column::FinishedAt, before, limit).await
 }

@@ -18,6 +18,7 @@ mod listen;
 mod migrate;
 mod page;
 mod postgres;
+mod prune;
 pub mod reset_token;
 mod search;
 pub mod session;

@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 
-use super::{Source, Tx};
+use super::{Source, Tx, prune};
 use crate::entity::reset_token::{Column, Entity, Model};
 use crate::entity::{ResetTokenId, UserId};
 use crate::error::Result;
@@ -51,14 +51,5 @@ pub async fn end_all_of(tx: &Tx, user_id: Option<UserId>, now: DateTime<Utc>) ->
 
 /// Clears away what expired before this, so many at most; says how many it were.
 pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
-    let ids: Vec<ResetTokenId> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::ExpiresAt.lt(before))
-        .limit(limit)
-        .into_tuple()
-        .all(tx.connection())
-        .await?;
-    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
-    Ok(delete.exec(tx.connection()).await?.rows_affected)
+    prune::delete_before::<Entity>(tx, Column::Id, Column::ExpiresAt, before, limit).await
 }

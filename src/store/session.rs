@@ -7,7 +7,7 @@ use sea_orm::{
     JoinType, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{Source, Tx};
+use super::{Source, Tx, prune};
 use crate::actor::Actor;
 use crate::entity::session::{Column, Entity, Model};
 use crate::entity::{Role, SessionId, UserId, UserStatus, refresh_token, user};
@@ -158,16 +158,7 @@ pub async fn delete_oldest_of(tx: &Tx, user_id: UserId, keep: u64) -> Result<()>
 /// Clears away what expired before this, so many at most; their refresh tokens go with them. Says
 /// how many it were.
 pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
-    let ids: Vec<SessionId> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::ExpiresAt.lt(before))
-        .limit(limit)
-        .into_tuple()
-        .all(tx.connection())
-        .await?;
-    let delete = Entity::delete_many().filter(Column::Id.is_in(ids));
-    Ok(delete.exec(tx.connection()).await?.rows_affected)
+    prune::delete_before::<Entity>(tx, Column::Id, Column::ExpiresAt, before, limit).await
 }
 
 pub async fn find_refresh_token(tx: &Tx, token_hash: &str) -> Result<Option<refresh_token::Model>> {
