@@ -262,6 +262,24 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_four_kibibytes_is_read_and_a_longer_one_is_not() {
+        let signer = signer(&[SECRET]);
+        let padded = |length: usize| {
+            let mut payload = payload();
+            payload["pad"] = json!("x".repeat(length));
+            forge(&signer.header, &payload, SECRET)
+        };
+        let longest = (2_000..4_096)
+            .map(padded)
+            .find(|text| text.len() == LENGTH_MAX);
+        assert!(signer.verify(&longest.unwrap(), at(1)).is_some());
+        let longer = (2_000..4_096)
+            .map(padded)
+            .find(|text| text.len() > LENGTH_MAX);
+        assert!(signer.verify(&longer.unwrap(), at(1)).is_none());
+    }
+
+    #[test]
     fn a_token_without_signature_is_refused() {
         let kid = key_id(&secret(SECRET));
         for alg in ["none", "None", "HS256", "RS256", "ES256"] {

@@ -119,3 +119,100 @@ impl Tokens {
 fn reset_by(key: &DerivationKey, id: ResetTokenId) -> ResetToken {
     ResetToken::from_bytes(key.derive("muster reset token", id.0.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const SECRET: &str = "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4";
+    const EARLIER: &str = "9zY8xW7vU6tS5rQ4pO3nM2lK1jI0hG_f";
+
+    fn tokens(secret: &str, previous: &[&str], clock: &Clock) -> Tokens {
+        let settings = crate::config::read(|_| None).unwrap();
+        let previous: Vec<Secret> = previous
+            .iter()
+            .map(|text| Secret::new((*text).into()))
+            .collect();
+        let secret = Secret::new(secret.into());
+        let generator = Generator::seeded(1);
+        Tokens::new(&secret, &previous, &settings, clock.clone(), generator)
+    }
+
+    fn noon() -> DateTime<Utc> {
+        "2026-01-05T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn an_access_token_lasts_a_quarter_of_an_hour_and_no_longer_than_its_session() {
+        let clock = Clock::fake(noon());
+        let tokens = tokens(SECRET, &[], &clock);
+        let (user_id, session_id) = (UserId(Uuid::from_u128(1)), SessionId(Uuid::from_u128(2)));
+        for (session_minutes, minutes) in [(60, 15), (15, 15), (5, 5)] {
+            let session_end = noon() + TimeDelta::minutes(session_minutes);
+            let token = tokens
+                .issue_access(user_id, session_id, session_end)
+                .unwrap();
+            let end = noon() + TimeDelta::minutes(minutes);
+            assert_eq!(token.expires_at, end);
+            let claims = Claims {
+                user_id,
+                session_id,
+                expires_at: end,
+            };
+            assert_eq!(tokens.verify_access(&token.text), Some(claims));
+        }
+    }
+
+    #[test]
+    fn a_token_is_verified_by_the_clock_that_it_was_issued_by() {
+        let clock = Clock::fake(noon());
+        let tokens = tokens(SECRET, &[], &clock);
+        let id = Uuid::from_u128(1);
+        let token = tokens
+            .issue_access(UserId(id), SessionId(id), noon() + TimeDelta::days(1))
+            .unwrap();
+        clock.advance(TimeDelta::seconds(899));
+        assert!(tokens.verify_access(&token.text).is_some());
+        clock.advance(TimeDelta::seconds(1));
+        assert_eq!(tokens.verify_access(&token.text), None);
+    }
+
+    #[test]
+    fn a_successor_can_be_made_again_by_whoever_has_the_secret_and_by_nobody_else() {
+        let clock = Clock::fake(noon());
+        let ours = tokens(SECRET, &[], &clock);
+        let first = ours.first_refresh();
+        let successor = ours.successor(&first);
+        assert_ne!(successor, first);
+        assert_ne!(ours.first_refresh(), first);
+        assert_eq!(ours.successor(&first), successor);
+        assert_ne!(ours.successor(&successor), successor);
+        assert_ne!(tokens(EARLIER, &[], &clock).successor(&first), successor);
+
+        // After the secret was changed, the one that was given before is among them.
+        let later = tokens(EARLIER, &[SECRET], &clock);
+        let successors: Vec<RefreshToken> = later.successors(&first).collect();
+        assert_eq!(successors, [later.successor(&first), successor]);
+    }
+
+    #[test]
+    fn a_reset_token_follows_from_its_id_by_the_key_that_it_was_stored_by() {
+        let clock = Clock::fake(noon());
+        let ours = tokens(SECRET, &[], &clock);
+        let (id, other) = (
+            ResetTokenId(Uuid::from_u128(1)),
+            ResetTokenId(Uuid::from_u128(2)),
+        );
+        let token = ours.reset(id);
+        assert_eq!(ours.reset(id), token);
+        assert_ne!(ours.reset(other), token);
+        let later = tokens(EARLIER, &[SECRET], &clock);
+        assert_ne!(later.reset(id), token);
+        assert_eq!(later.reset_matching(id, &token.hash()), Some(token.clone()));
+        assert_eq!(later.reset_matching(other, &token.hash()), None);
+        let stranger = tokens(EARLIER, &[], &clock);
+        assert_eq!(stranger.reset_matching(id, &token.hash()), None);
+    }
+}
