@@ -1,9 +1,12 @@
 //! How easily a password is guessed, for `password` alone. It takes milliseconds
-//! whatever the password, and knows what the person is called.
+//! whatever the password, and knows what the person is called and what everybody
+//! chooses.
 
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::feedback::Feedback;
 use zxcvbn::{Score, zxcvbn};
+
+use super::common_passwords::is_common;
 
 /// So many characters at once are judged by zxcvbn: 72 of the worst kind take it more than a second,
 /// and from 29 on its sums can overflow, on a walk over a keypad.
@@ -49,6 +52,10 @@ fn is_made_of(password: &str, own_words: &[&str]) -> bool {
 
 /// What to tell whoever chose a password that is easy to guess.
 pub(super) fn advice(password: &str, own_words: &[String]) -> Option<String> {
+    if is_common(password) {
+        let message = "This is among the passwords that are tried first, since many people have it. A few uncommon words make a good one.";
+        return Some(message.to_owned());
+    }
     let own_words: Vec<&str> = own_words.iter().map(String::as_str).collect();
     let is_own = is_made_of(password, &own_words);
     let mut reason = is_own.then(|| " Names and years are guessed first.".to_owned());

@@ -3,6 +3,7 @@
 //! printed, and none but its hash is stored.
 
 mod access_token;
+mod common_passwords;
 mod guessing;
 mod opaque_token;
 mod password;

@@ -109,7 +109,9 @@ pub async fn change(
         .await?
         .ok_or(Error::Unauthenticated)?;
     if current.password_hash != user.password_hash {
-        return Err(wrong_password());
+        // Renewed by a log-in, or changed: it is checked again.
+        let reason = "the password's hash changed meanwhile";
+        return Err(Error::Contended(reason.into()));
     }
     let now = cx.now();
     let user = set_password(cx, &tx, current, hash, now).await?;

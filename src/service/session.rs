@@ -80,11 +80,13 @@ pub async fn log_in(cx: &Context, input: &LogIn) -> Result<(Tokens, User)> {
 
     let now = cx.now();
     let tx = cx.db.begin().await?;
-    // The password was checked outside of the transaction; what it was checked against must still stand.
+    // The password was checked outside of the transaction; what it was checked against must still
+    // stand. If not, it is checked again: of several who log in at once, the first may have
+    // renewed the hash.
     let before = store::user::find_to_change(&tx, &Actor::System, user.id)
         .await?
         .filter(|current| current.password_hash == user.password_hash)
-        .ok_or_else(wrong)?;
+        .ok_or_else(|| Error::Contended("the password's hash changed meanwhile".into()))?;
     check_status(before.status)?;
     let mut user = before.clone();
     if let Some(hash) = renewed_hash {

@@ -5,6 +5,7 @@ mod enumeration;
 mod ids;
 mod mass_assignment;
 mod names;
+mod passwords;
 mod races;
 mod refresh;
 mod secrets;
