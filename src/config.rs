@@ -41,6 +41,8 @@ pub struct Settings {
     /// With credentials.
     pub redis_url: Option<Secret>,
     pub listen: SocketAddr,
+    /// Of clients, at once.
+    pub connections: usize,
     pub public_url: Url,
     pub jwt_secret: Option<Secret>,
     pub jwt_previous_secrets: Vec<Secret>,
@@ -139,6 +141,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         ),
         redis_url: reader.redis_url("REDIS_URL"),
         listen: reader.parsed("LISTEN", "an address and port, such as 127.0.0.1:8000"),
+        connections: reader.number("CONNECTIONS", 10, 1_000_000),
         jwt_secret: reader.signing_secret("JWT_SECRET"),
         jwt_previous_secrets: reader.signing_secrets("JWT_PREVIOUS_SECRETS"),
         password_min_length: reader.number("PASSWORD_MIN_LENGTH", 8, 64),

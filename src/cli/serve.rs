@@ -22,6 +22,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let listen = listener.local_addr().unwrap_or(listen);
     let public_url = settings.public_url.clone();
     let with_worker = settings.worker;
+    let connections = settings.connections;
     let mail = mailer.describe();
     let app = App::open(settings, clock, generator, mailer).await?;
 
@@ -34,7 +35,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let cancel = cancel.clone();
         tokio::spawn(async move { worker.run(cancel).await })
     });
-    let served = http::server::serve(listener, app.router(), cancel.clone()).await;
+    let served = http::server::serve(listener, app.router(), connections, cancel.clone()).await;
     // Whatever ended the serving, the worker shall end, too.
     cancel.cancel();
     if let Some(worker) = worker

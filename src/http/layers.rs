@@ -29,6 +29,10 @@ const NO_PAGE: HeaderValue =
 #[derive(Clone)]
 pub(super) struct RequestId(pub String);
 
+/// Marks a request that says twice how long it is: see `framing`.
+#[derive(Clone, Copy)]
+pub(super) struct Ambiguous;
+
 pub(super) struct Layers {
     cx: Context,
     cors: Option<CorsLayer>,
@@ -97,6 +101,9 @@ fn is_request_id(id: &str) -> bool {
 async fn guard(State(cx): State<Context>, request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::TRACE {
         StatusCode::METHOD_NOT_ALLOWED.into_response()
+    } else if request.extensions().get::<Ambiguous>().is_some() {
+        let message = "Send either Content-Length or Transfer-Encoding, not both.\n";
+        (StatusCode::BAD_REQUEST, message).into_response()
     } else {
         next.run(request).await
     };

@@ -8,12 +8,14 @@ mod accept;
 mod caller;
 mod cookie;
 mod endpoint;
-mod head_timeout;
+mod framing;
 mod layers;
 mod metrics;
 mod page;
 mod params;
+mod places;
 pub mod server;
+mod watched;
 
 use axum::Router;
 use axum::extract::State;

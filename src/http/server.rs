@@ -1,5 +1,6 @@
 //! Serves a router on a listener until it is cancelled, and finishes what is in
-//! flight. A client that dawdles over its headers is cut off.
+//! flight. Clients that dawdle are cut off, so many have a place at once, and a
+//! request that two servers could read in two ways is refused.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,10 +18,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::head_timeout::{Answering, HeadTimeout};
+use super::layers::Ambiguous;
+use super::places::Places;
+use super::watched::{Conversation, Watched};
 
-/// For the head of a request, from its first byte.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// For the head of a request from its first byte, and for an answer to be taken on.
+const DAWDLE_LIMIT: Duration = Duration::from_secs(10);
+/// For a head, in bytes. One with more gets 431, one with a longer address 414.
+const HEAD_MAX: usize = 128 * 1024;
+const HEADERS_MAX: usize = 100;
+/// Open files that are no connections: the database, Redis, mails, and some to spare.
+const OTHER_FILES: u64 = 256;
 /// Between requests. Longer than proxies keep their connections, so that it is them who close.
 const IDLE_LIMIT: Duration = Duration::from_secs(75);
 /// Longer than the time limit of a request.
@@ -27,15 +36,19 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// After a failed accept, such as one for want of file descriptors, which would fail again at once.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// `connections` is how many there can be at once; it is less where the system has fewer files.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    connections: usize,
     cancel: CancellationToken,
 ) -> std::io::Result<()> {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(IDLE_LIMIT)
-        .max_headers(100);
+        .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX);
+    let places = Places::new(with_files_for(connections));
     let connections = GracefulShutdown::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -50,8 +63,12 @@ pub async fn serve(
             }
         };
         let router = router.clone();
-        let answering = Answering::default();
-        let told = answering.clone();
+        let conversation = Conversation::default();
+        let Some(place) = places.take(peer.ip(), conversation.clone()) else {
+            tracing::warn!("a connection was refused: all are being answered");
+            continue;
+        };
+        let told = conversation.clone();
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             answer(router.clone(), request, peer, told.clone())
         });
@@ -60,11 +77,16 @@ pub async fn serve(
             tracing::debug!(%error, "a connection was gone before it began");
             continue;
         }
-        let stream = HeadTimeout::new(stream, HEAD_LIMIT, answering);
+        let stream = Watched::new(stream, DAWDLE_LIMIT, conversation);
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                },
+                () = place.is_needed() => {
+                    tracing::debug!("an idle connection made room for another");
+                }
             }
         });
     }
@@ -78,16 +100,45 @@ pub async fn serve(
     Ok(())
 }
 
+/// As many of these connections as the system has files for, once it was asked for more.
+fn with_files_for(connections: usize) -> usize {
+    let wanted = (connections as u64).saturating_add(OTHER_FILES);
+    let files = match rlimit::increase_nofile_limit(wanted) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files cannot be told");
+            return connections;
+        }
+    };
+    if files >= wanted {
+        return connections;
+    }
+    let fitting = files.saturating_sub(OTHER_FILES).max(files / 2);
+    tracing::warn!(
+        files,
+        "the system allows fewer open files than CONNECTIONS needs: at most {fitting} connections"
+    );
+    usize::try_from(fitting).unwrap_or(connections)
+}
+
 async fn answer(
     router: Router,
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
-    answering: Answering,
+    conversation: Conversation,
 ) -> Result<axum::response::Response, Infallible> {
-    answering.set(true);
+    conversation.set_answering(true);
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    let answer = router.oneshot(request).await;
-    answering.set(false);
+    if conversation.is_ambiguous() {
+        request.extensions_mut().insert(Ambiguous);
+    }
+    let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut answer = router.oneshot(request).await;
+    if is_last && let Ok(answer) = &mut answer {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    conversation.set_answering(false);
     answer
 }

@@ -12,3 +12,4 @@ mod secrets;
 mod stale;
 mod tokens;
 mod visibility;
+mod wire;

@@ -83,7 +83,7 @@ async fn no_kind_of_character_is_asked_for() {
     for (name, password) in [
         ("anna", "velvet orbit cactus lantern"),
         ("bert", "VELVETORBITCACTUSLANTERN"),
-        ("dora", "🦀🌵🏮🪐🎻🧭🪁🦉"),
+        ("dora", "🦀🌵🏮🪐🎻🧭🪁🦉🦀🌵🏮🪐🎻"),
         ("emil", "    tundra    gravel    "),
     ] {
         let answer = app

@@ -175,7 +175,9 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        tokio::spawn(http::server::serve(listener, app.router(), stop.clone()));
+        let connections = app.cx.settings.connections;
+        let server = http::server::serve(listener, app.router(), connections, stop.clone());
+        tokio::spawn(server);
         Self {
             clock,
             cx: app.cx.clone(),

@@ -1,0 +1,230 @@
+//! What no well-made client sends, on bare sockets: it is refused or cut off, and
+//! takes no place from others.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::support::TestApp;
+
+/// Longer than any limit on the wire.
+const PATIENCE: Duration = Duration::from_secs(30);
+const QUERY: &str = r#"{"query":"{ __typename }"}"#;
+const ANSWER: &str = r#"{"data":{"__typename":"Query"}}"#;
+
+struct Wire(TcpStream);
+
+impl Wire {
+    async fn to(app: &TestApp) -> Self {
+        let address = app.url("").replace("http://", "");
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// What cannot be sent any more, since the server closed, is no fault of the test.
+    async fn sends(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap_or_default();
+    }
+
+    /// All that comes until the server closes.
+    async fn hears(&mut self) -> String {
+        self.sends_and_hears("").await
+    }
+
+    /// The same, for more than may be taken before there is an answer.
+    async fn sends_and_hears(&mut self, text: &str) -> String {
+        let (mut reading, mut writing) = self.0.split();
+        let send = async { writing.write_all(text.as_bytes()).await.unwrap_or_default() };
+        let hear = async {
+            let mut bytes = Vec::new();
+            let mut buffer = [0; 4_096];
+            while let Ok(count @ 1..) = reading.read(&mut buffer).await {
+                bytes.extend_from_slice(&buffer[..count]);
+            }
+            bytes
+        };
+        let both = timeout(PATIENCE, async { tokio::join!(send, hear) });
+        let ((), bytes) = both.await.expect("it stays open");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// All that comes until this was heard.
+    async fn hears_until(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        let mut buffer = [0; 4_096];
+        while !text.contains(end) {
+            let read = timeout(PATIENCE, self.0.read(&mut buffer)).await;
+            let count = read.expect("silence").unwrap();
+            assert!(count > 0, "it closed after {text:?}");
+            text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+        }
+        text
+    }
+}
+
+fn head(headers: &str) -> String {
+    format!(
+        "POST /graphql HTTP/1.1\r\nHost: muster.example\r\nContent-Type: application/json\r\n{headers}\r\n"
+    )
+}
+
+fn request(query: &str) -> String {
+    head(&format!("Content-Length: {}\r\n", query.len())) + query
+}
+
+fn status(answer: &str) -> &str {
+    answer.get(9..12).unwrap_or("none")
+}
+
+#[tokio::test]
+async fn a_request_that_says_twice_how_long_it_is_is_refused_and_nothing_after_it_is_read() {
+    let app = TestApp::start().await;
+    let hidden = request(QUERY);
+    let chunks = format!("{:x}\r\n{QUERY}\r\n0\r\n\r\n", QUERY.len());
+    for headers in [
+        format!(
+            "Content-Length: {}\r\nTransfer-Encoding: chunked\r\n",
+            chunks.len()
+        ),
+        format!(
+            "Transfer-Encoding: chunked\r\nContent-Length: {}\r\n",
+            chunks.len()
+        ),
+        "Content-Length: 4\r\ntransfer-encoding: Chunked\r\n".to_owned(),
+    ] {
+        let mut wire = Wire::to(&app).await;
+        wire.sends(&format!("{}{chunks}{hidden}", head(&headers)))
+            .await;
+        let heard = wire.hears().await;
+        assert_eq!(status(&heard), "400", "{headers}: {heard}");
+        assert_eq!(heard.matches("HTTP/1.1").count(), 1, "{heard}");
+        assert!(!heard.contains("__typename"), "{heard}");
+        assert!(heard.contains("x-content-type-options"), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn lengths_and_codings_that_make_no_sense_are_refused() {
+    let app = TestApp::start().await;
+    for headers in [
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Content-Length: 4, 5\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: +4\r\n",
+        "Content-Length : 4\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding\u{b}: chunked\r\n",
+        " Transfer-Encoding: chunked\r\n",
+    ] {
+        let mut wire = Wire::to(&app).await;
+        wire.sends(&format!("{}{}", head(headers), request(QUERY)))
+            .await;
+        let heard = wire.hears().await;
+        assert!(
+            ["400", "413"].contains(&status(&heard)),
+            "{headers}: {heard}"
+        );
+        assert!(!heard.contains("__typename"), "{headers}: {heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_is_answered_and_is_the_last_of_its_connection() {
+    let app = TestApp::start().await;
+    let mut wire = Wire::to(&app).await;
+    let chunks = format!("{:x}\r\n{QUERY}\r\n0\r\n\r\n", QUERY.len());
+    let first = head("Transfer-Encoding: chunked\r\n") + &chunks;
+    wire.sends(&(first + &request(QUERY))).await;
+    let heard = wire.hears().await;
+    assert_eq!(heard.matches(ANSWER).count(), 1, "{heard}");
+    assert!(heard.contains("connection: close"), "{heard}");
+}
+
+#[tokio::test]
+async fn requests_that_follow_each_other_on_a_connection_are_each_answered() {
+    let app = TestApp::start().await;
+    let mut wire = Wire::to(&app).await;
+    wire.sends(&request(QUERY).repeat(3)).await;
+    wire.sends(&request(QUERY).replace("POST", "TRACE")).await;
+    let heard = wire.hears_until("405").await;
+    assert_eq!(heard.matches(ANSWER).count(), 3, "{heard}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_told_by_its_status() {
+    let app = TestApp::start().await;
+    let many = "X-Many: y\r\n".repeat(101);
+    let huge = format!("X-Huge: {}\r\n", "y".repeat(1_048_576));
+    let path = "x".repeat(70_000);
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
+    for (text, expected) in [
+        (head(&many), "431"),
+        (head(&huge), "431"),
+        (
+            format!("GET /{path} HTTP/1.1\r\nHost: muster.example\r\n\r\n"),
+            "414",
+        ),
+        (head("Content-Length: 262145\r\n"), "413"),
+        (
+            head("Transfer-Encoding: chunked\r\n") + &chunk.repeat(5),
+            "413",
+        ),
+    ] {
+        let mut wire = Wire::to(&app).await;
+        let heard = wire.sends_and_hears(&text).await;
+        assert_eq!(status(&heard), expected, "{}: {heard}", &text[..60]);
+    }
+    // The server lives on.
+    let answer = app
+        .stranger("nico")
+        .sends("{ __typename }", json!({}))
+        .await;
+    assert_eq!(answer.text(), ANSWER);
+}
+
+#[tokio::test]
+async fn whoever_dawdles_is_cut_off() {
+    let app = TestApp::start().await;
+    let whole = request(QUERY);
+    let dawdles = async |text: &str| {
+        let mut wire = Wire::to(&app).await;
+        wire.sends(text).await;
+        let began = Instant::now();
+        let heard = wire.hears().await;
+        (heard, began.elapsed().as_secs())
+    };
+    let (in_head, in_body) =
+        tokio::join!(dawdles(&whole[..40]), dawdles(&whole[..whole.len() - 5]));
+    assert_eq!(in_head.0, "");
+    assert_eq!(status(&in_body.0), "408", "{}", in_body.0);
+    for seconds in [in_head.1, in_body.1] {
+        assert!((9..20).contains(&seconds), "{seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_of_idle_connections_keeps_nobody_out() {
+    let app = TestApp::start_with(&[("CONNECTIONS", "10")]).await;
+    let mut crowd = Vec::new();
+    for number in 0..40 {
+        let mut wire = Wire::to(&app).await;
+        if number % 2 == 0 {
+            wire.sends("POST /graphql HTTP/1.1\r\nX-Slow: ").await;
+        }
+        crowd.push(wire);
+        if number % 10 == 9 {
+            let began = Instant::now();
+            let mut honest = Wire::to(&app).await;
+            honest.sends(&request(QUERY)).await;
+            honest.hears_until(ANSWER).await;
+            assert!(began.elapsed() < Duration::from_secs(5));
+        }
+    }
+    // Those who waited longest have left.
+    assert_eq!(crowd[0].hears().await, "");
+    assert_eq!(crowd[1].hears().await, "");
+}
