@@ -18,6 +18,10 @@ const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
 const WENT_WRONG: &str = "Something went wrong on the server.";
+/// What is told in place of the library's words where the schema is hidden.
+const NOT_VALID: &str = "The document does not fit the schema, which is not shown here.";
+const NOT_FITTING: &str =
+    "An argument or a variable does not fit the schema, which is not shown here.";
 
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
@@ -92,16 +96,27 @@ pub fn code(error: &ServerError) -> Option<&str> {
     }
 }
 
-/// Gives the errors of the library their codes, and faults of ours the id to find them by.
-pub fn finish(response: &mut Response, request_id: &str) {
+/// Gives the errors of the library their codes, and faults of ours the id to find them by. Where
+/// the schema is hidden, the library's words are, too: they name fields and types that the client
+/// did not know of.
+pub fn finish(response: &mut Response, request_id: &str, schema_is_shown: bool) {
     for error in &mut response.errors {
         let code = match code(error) {
             Some(code) => code.to_owned(),
             // Found before anything was executed, and told in terms of the schema.
-            None if error.path.is_empty() => VALIDATION_FAILED.to_owned(),
+            None if error.path.is_empty() => {
+                if !schema_is_shown {
+                    NOT_VALID.clone_into(&mut error.message);
+                }
+                VALIDATION_FAILED.to_owned()
+            }
             None => {
                 let (code, message) = told_while_executing(&error.message);
-                error.message = message;
+                error.message = if code == BAD_USER_INPUT && !schema_is_shown {
+                    NOT_FITTING.to_owned()
+                } else {
+                    message
+                };
                 code.to_owned()
             }
         };
@@ -156,7 +171,7 @@ mod tests {
 
     fn told(error: Error) -> serde_json::Value {
         let mut response = Response::from_errors(vec![failure(error)]);
-        finish(&mut response, "request-1");
+        finish(&mut response, "request-1", true);
         serde_json::to_value(&response.errors[0]).unwrap()
     }
 
@@ -236,7 +251,7 @@ mod tests {
         let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
         let request = Request::new(query).variables(Variables::from_json(variables));
         let mut response = schema.execute(request).await;
-        finish(&mut response, "request-1");
+        finish(&mut response, "request-1", true);
         let error = &response.errors[0];
         (code(error).unwrap().to_owned(), error.message.clone())
     }

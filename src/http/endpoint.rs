@@ -160,7 +160,8 @@ async fn answer(
         Ok(Outcome::MutationByGet) => return mutation_by_get(media_type),
         Err(error) => failed(error),
     };
-    error::finish(&mut response, &request_id);
+    let schema_is_shown = shared.cx.settings.introspection;
+    error::finish(&mut response, &request_id, schema_is_shown);
     shared.cx.metrics.answered(&Answered {
         operation: seen.operation.get().map(String::as_str),
         role: seen.role.get().copied(),

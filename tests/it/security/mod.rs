@@ -3,6 +3,7 @@
 mod at_once;
 mod enumeration;
 mod ids;
+mod leaks;
 mod mass_assignment;
 mod names;
 mod passwords;

@@ -1,6 +1,8 @@
 //! Nothing that lets somebody in is kept in clear, or told to anyone it is not
 //! meant for.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::support::{APPROVALS, PASSWORD, TestApp, USERS};
@@ -69,6 +71,115 @@ async fn with_introspection_off_the_schema_is_nowhere_to_be_had() {
     }
     let answer = ada.sends("{ viewer { __typename } }", json!({})).await;
     assert_eq!(answer.succeeds().data("viewer.__typename"), "User");
+}
+
+#[tokio::test]
+async fn with_introspection_off_guessing_at_names_teaches_none() {
+    let app = TestApp::start_with(&[("INTROSPECTION", "off")]).await;
+    let ada = app.admin("ada").await;
+    let sdl = muster::graphql::sdl();
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .map(str::to_owned)
+            .collect()
+    };
+    // English words are no news; what has a capital inside or at its head is a name.
+    let names: BTreeSet<String> = words(&sdl)
+        .into_iter()
+        .filter(|word| word.len() > 4 && word.contains(|c: char| c.is_ascii_uppercase()))
+        .collect();
+    assert!(names.contains("userErrors") && names.contains("TaskConnection"));
+    for (probe, variables) in [
+        ("{ viewr { id } }", json!({})),
+        ("{ viewer }", json!({})),
+        ("{ viewer { id { x } } }", json!({})),
+        ("{ viewer { usernam } }", json!({})),
+        ("{ viewer { tasks } }", json!({})),
+        ("{ task { id } }", json!({})),
+        ("{ task(ids: 1) { id } }", json!({})),
+        ("{ task(id: {}) { id } }", json!({})),
+        ("{ task(id: [1]) { id } }", json!({})),
+        ("{ tasks(filter: { x: 1 }) { totalCount } }", json!({})),
+        ("{ tasks(filter: 7) { totalCount } }", json!({})),
+        ("{ tasks(filter: { status: X }) { totalCount } }", json!({})),
+        ("{ tasks(orderBy: X) { totalCount } }", json!({})),
+        ("{ tasks(order: 7) { totalCount } }", json!({})),
+        ("{ tasks(first: \"x\") { totalCount } }", json!({})),
+        ("{ node(id: \"x\") { title } }", json!({})),
+        ("{ node(id: \"x\") { ... on Usr { id } } }", json!({})),
+        (
+            "{ node(id: \"x\") { ... on Query { viewer { id } } } }",
+            json!({}),
+        ),
+        ("{ viewer { ... on Task { id } } }", json!({})),
+        ("{ viewer { ...f } } fragment f on Task { id }", json!({})),
+        ("fragment f on String { x } { viewer { ...f } }", json!({})),
+        (
+            "query ($x: Strin) { task(id: $x) { id } }",
+            json!({ "x": "y" }),
+        ),
+        ("query ($x: User) { viewer { id } }", json!({})),
+        (
+            "query ($x: String) { task(id: $x) { id } }",
+            json!({ "x": "y" }),
+        ),
+        ("query ($x: Int) { task(id: $x) { id } }", json!({ "x": 7 })),
+        (
+            "query ($x: ID!) { tasks(first: $x) { totalCount } }",
+            json!({ "x": "y" }),
+        ),
+        (
+            "query ($x: TaskFilter) { tasks(filter: $x) { totalCount } }",
+            json!({ "x": { "y": 1 } }),
+        ),
+        (
+            "query ($x: TaskFilter) { tasks(filter: $x) { totalCount } }",
+            json!({ "x": 7 }),
+        ),
+        ("{ viewer @inclde(if: true) { id } }", json!({})),
+        ("{ viewer @include { id } }", json!({})),
+        ("mutation { logIn }", json!({})),
+        ("mutation { logIn { accessToken } }", json!({})),
+        ("mutation { logIn(input: {}) { accessToken } }", json!({})),
+        (
+            "mutation { logIn(input: { login: 1 }) { accessToken } }",
+            json!({}),
+        ),
+        ("mutation { logIn(input: 7) { accessToken } }", json!({})),
+        ("mutation { loggIn(input: {}) { x } }", json!({})),
+        (
+            "mutation { createTask(input: { title: \"x\", deadline: \"soon\" }) { x } }",
+            json!({}),
+        ),
+        (
+            "mutation { createTask(input: { title: \"x\", deadline: \"soon\" }) { __typename } }",
+            json!({}),
+        ),
+        (
+            "mutation { setUserRole(input: { userId: \"x\", role: BOSS }) { __typename } }",
+            json!({}),
+        ),
+        (
+            "mutation { setUserRole(input: \"x\") { __typename } }",
+            json!({}),
+        ),
+        ("subscription { x }", json!({})),
+        ("{ a: viewer { id } a: server { id } }", json!({})),
+        ("{ __type(name: \"User\") { name } }", json!({})),
+        ("{ __schema { queryType { name } } }", json!({})),
+    ] {
+        let answer = ada.sends(probe, variables.clone()).await;
+        let sent = words(&format!("{probe} {variables}"));
+        for error in answer.errors() {
+            let message = error["message"].as_str().unwrap();
+            let told = words(message);
+            let learnt: Vec<_> = told
+                .difference(&sent)
+                .filter(|word| names.contains(*word))
+                .collect();
+            assert!(learnt.is_empty(), "{probe} teaches {learnt:?}: {message}");
+        }
+    }
 }
 
 #[tokio::test]

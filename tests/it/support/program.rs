@@ -247,16 +247,17 @@ impl House {
         worker
     }
 
-    /// A process, and where its log is.
+    /// A process, and where all that it says is.
     fn spawns(&self, arguments: &[&str], settings: &[(&str, &str)]) -> (Child, PathBuf) {
         let number = self.processes.fetch_add(1, Ordering::Relaxed);
         let path = self.path(&format!("log-{number}"));
+        let log = File::create(&path).unwrap();
         let child = self
             .command(arguments)
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&path).unwrap())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
             .spawn()
             .unwrap();
         (child, path)
