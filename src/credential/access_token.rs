@@ -156,7 +156,7 @@ impl Signer {
 }
 
 /// Names a secret without telling anything of it.
-fn key_id(secret: &Secret) -> String {
+pub(super) fn key_id(secret: &Secret) -> String {
     let digest = Sha256::new_with_prefix(b"muster kid")
         .chain_update(secret.expose())
         .finalize();

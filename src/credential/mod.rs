@@ -1,16 +1,24 @@
-//! Proofs of who somebody is: passwords and tokens. Called by `service` and, for
-//! the links in mails, by `worker`. No text that would let somebody in is ever
-//! printed, and none but its hash is stored.
+//! Proofs of who somebody is: passwords, second factors and tokens. Called by
+//! `service` and, for the links in mails, by `worker`. No text that would let
+//! somebody in is ever printed, and none but its hash is stored, or where it has
+//! to be read again, encrypted.
 
 mod access_token;
 mod common_passwords;
+mod encryption;
 mod guessing;
 mod opaque_token;
 mod password;
+mod recovery_code;
+mod second_factor;
+mod totp;
 
 pub use access_token::{AccessToken, Claims};
 pub use opaque_token::{RefreshToken, ResetToken};
 pub use password::{Passwords, Verdict};
+pub use recovery_code::RecoveryCode;
+pub use second_factor::{EncryptedSecret, RECOVERY_CODES, SecondFactorCode, SecondFactors};
+pub use totp::TotpSecret;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
