@@ -19,9 +19,24 @@ pub enum Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Viewer {
     pub id: UserId,
+    /// What they may do now: EMPLOYEE where `lacks_second_factor`, whatever their row says.
     pub role: Role,
+    /// Their role asks for a second factor, and they have none yet.
+    pub lacks_second_factor: bool,
     /// None for the owner of a new account in the answer to `signUp`, who has no session yet.
     pub session_id: Option<SessionId>,
+}
+
+impl Viewer {
+    /// The same person, who may do what everybody may until they have set up a second factor.
+    #[must_use]
+    pub fn without_second_factor(self) -> Self {
+        Self {
+            role: Role::Employee,
+            lacks_second_factor: true,
+            ..self
+        }
+    }
 }
 
 impl Actor {
@@ -36,12 +51,14 @@ impl Actor {
         self.viewer().map(|viewer| viewer.id)
     }
 
-    /// The same actor, with their role as the row has it now if it is their own.
+    /// The same actor, with their role as the row has it now if it is their own. For the answer to
+    /// what changed it; the next request looks it up.
     #[must_use]
     pub fn with_role_of(self, user: &user::Model) -> Self {
         match self {
             Self::User(viewer) if viewer.id == user.id => Self::User(Viewer {
                 role: user.role,
+                lacks_second_factor: false,
                 ..viewer
             }),
             other => other,

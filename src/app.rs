@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::{self, Settings};
-use crate::credential::{Passwords, Tokens};
+use crate::credential::{Passwords, SecondFactors, Tokens};
 use crate::event::{self, Events, Transport};
 use crate::generator::Generator;
 use crate::mail::Mailer;
@@ -77,6 +77,8 @@ impl App {
             clock.clone(),
             generator.clone(),
         );
+        let second_factors =
+            SecondFactors::new(&secret, &settings.jwt_previous_secrets, generator.clone());
         let metrics = Metrics::default();
         let redis = match &settings.redis_url {
             Some(url) => Some(Redis::new(url.expose(), metrics.clone())?),
@@ -90,6 +92,7 @@ impl App {
             generator,
             passwords: Passwords::new(&settings),
             tokens,
+            second_factors,
             settings: Arc::new(settings),
             events: Events::default(),
             cache: Cache::new(shared, metrics.clone()),

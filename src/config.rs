@@ -63,6 +63,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     pub reset_url: Url,
     pub sign_up_open: bool,
+    /// Whether admins need a second factor to do more than employees.
+    pub admin_second_factor: bool,
     pub introspection: bool,
     pub rate_limit: bool,
     pub metrics_token: Option<Secret>,
@@ -169,6 +171,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         cors_origins: reader.origins("CORS_ORIGINS"),
         trusted_proxies: reader.networks("TRUSTED_PROXIES"),
         sign_up_open: reader.choice("SIGN_UP", ["open", "closed"]),
+        admin_second_factor: reader.choice("ADMIN_SECOND_FACTOR", ["required", "optional"]),
         introspection: reader.choice("INTROSPECTION", ["on", "off"]),
         rate_limit: reader.choice("RATE_LIMIT", ["on", "off"]),
         metrics_token: reader.optional("METRICS_TOKEN").map(Secret::new),

@@ -17,6 +17,9 @@ pub enum Error {
     Unauthenticated,
     #[error("this needs the role {0:?}")]
     Forbidden(Role),
+    /// The role would do, but may not be used without a second factor, and there is none.
+    #[error("this needs a second factor")]
+    SecondFactorMissing,
     /// The request itself is wrong, such as a page size; the text tells what to do.
     #[error("bad input: {0}")]
     BadUserInput(String),
@@ -101,5 +104,7 @@ pub enum ProblemCode {
     NotApproved,
     Deactivated,
     InvalidToken,
+    SecondFactorRequired,
+    InvalidCode,
     LastAdmin,
 }

@@ -19,6 +19,7 @@ mod m20261121_000006_generations;
 mod m20261121_000007_installation;
 mod m20261121_000008_indexes;
 mod m20261121_000009_account_events;
+mod m20261121_000010_second_factors;
 
 pub struct Migrator;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_installation::Migration),
             Box::new(m20261121_000008_indexes::Migration),
             Box::new(m20261121_000009_account_events::Migration),
+            Box::new(m20261121_000010_second_factors::Migration),
         ]
     }
 }

@@ -43,6 +43,7 @@ settings! {
     "TRUSTED_PROXIES", None, "Comma-separated CIDRs of the proxies whose X-Forwarded-For is believed.";
     "RESET_URL", None, "Page that the reset mail links to, the token follows as #token=…; PUBLIC_URL/reset-password when absent.";
     "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
+    "ADMIN_SECOND_FACTOR", Some("optional"), "optional, or required to let admins do no more than employees until they have set up a second factor.";
     "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";
     "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks; checked already, used once rate limits come.";
     "METRICS_TOKEN", None, "Bearer token for /metrics; without one only callers on loopback are answered.";

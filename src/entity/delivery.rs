@@ -74,6 +74,8 @@ pub enum MailKind {
     PasswordReset,
     #[sea_orm(string_value = "password-changed")]
     PasswordChanged,
+    #[sea_orm(string_value = "second-factor-changed")]
+    SecondFactorChanged,
     #[sea_orm(string_value = "task-report")]
     TaskReport,
 }

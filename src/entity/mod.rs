@@ -6,8 +6,10 @@ pub mod approval;
 pub mod delivery;
 mod id;
 pub mod installation;
+pub mod recovery_code;
 pub mod refresh_token;
 pub mod reset_token;
+pub mod second_factor;
 pub mod session;
 pub mod task;
 pub mod user;
@@ -18,5 +20,6 @@ pub use delivery::{DeliveryState, MailKind};
 pub use id::{
     AccountEventId, ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId, UserId,
 };
+pub use second_factor::SecondFactorChange;
 pub use task::TaskStatus;
 pub use user::{Role, UserStatus};

@@ -43,6 +43,11 @@ require! {
     REVOKE_SESSION: Employee,
     REVOKE_USER_SESSIONS: Admin,
     CHANGE_PASSWORD: Employee,
+    START_SECOND_FACTOR: Employee,
+    CONFIRM_SECOND_FACTOR: Employee,
+    DISABLE_SECOND_FACTOR: Employee,
+    REGENERATE_RECOVERY_CODES: Employee,
+    RESET_SECOND_FACTOR: Admin,
     UPDATE_PROFILE: Employee,
     APPROVE_USER: Admin,
     REJECT_USER: Admin,
@@ -62,6 +67,7 @@ pub(super) fn require(ctx: &Context<'_>, role: Role) -> Result<Actor> {
     let actor = actor(ctx);
     match actor {
         Actor::User(viewer) if viewer.role >= role => Ok(actor),
+        Actor::User(viewer) if viewer.lacks_second_factor => Err(Error::SecondFactorMissing),
         Actor::User(_) => Err(Error::Forbidden(role)),
         Actor::Anonymous | Actor::Refused | Actor::System => Err(Error::Unauthenticated),
     }

@@ -51,6 +51,18 @@ pub enum AccountEventKind {
     PasswordResetRequested,
     /// A new password was set by a mailed link; all sessions were ended.
     PasswordReset,
+    /// The user set up a second factor; their other sessions were ended.
+    SecondFactorEnabled,
+    /// The user went back to the password alone.
+    SecondFactorDisabled,
+    /// An admin took the user's second factor away; all sessions were ended.
+    SecondFactorReset,
+    /// A log-in had the right password and a wrong code: somebody may know the password.
+    SecondFactorFailed,
+    /// The user proved themselves by a recovery code in place of the app.
+    RecoveryCodeUsed,
+    /// The user had new recovery codes made.
+    RecoveryCodesReplaced,
     /// An admin let the user in.
     Approved,
     /// An admin turned the user down.

@@ -34,6 +34,12 @@ impl From<Error> for async_graphql::Error {
                 let role = async_graphql::Value::from(Role::from(*role));
                 ("FORBIDDEN", format!("This needs the role {role}."))
             }
+            Error::SecondFactorMissing => (
+                "FORBIDDEN",
+                "Set up a second factor first (startSecondFactor): this server asks one of every \
+                 admin, and until then an admin may do what an employee may."
+                    .to_owned(),
+            ),
             Error::BadUserInput(message) => (BAD_USER_INPUT, message.clone()),
             Error::RateLimited { retry_after } => {
                 let seconds = seconds(*retry_after);

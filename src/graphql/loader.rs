@@ -13,6 +13,7 @@ use dataloader::cached::Loader;
 use crate::actor::Actor;
 use crate::entity::{UserId, task, user};
 use crate::error::{Error, Result};
+use crate::store::second_factor::Summary;
 use crate::store::task::{TaskFilter, TaskOrder};
 use crate::store::{self, Db, Page, Window};
 
@@ -21,6 +22,7 @@ type Loaded<V> = Result<V, Error>;
 /// The loaders of one request.
 pub struct Loaders {
     users: Loader<UserKey, Loaded<Option<Arc<user::Model>>>, UserBatch>,
+    second_factors: Loader<UserKey, Loaded<Option<Summary>>, SecondFactorBatch>,
     task_pages: Loader<TaskPageKey, Loaded<Arc<Page<task::Model>>>, TaskPageBatch>,
     task_counts: Loader<TaskCountKey, Loaded<u64>, TaskCountBatch>,
 }
@@ -29,6 +31,7 @@ impl Loaders {
     pub fn new(db: &Db) -> Self {
         Self {
             users: Loader::new(UserBatch(db.clone())),
+            second_factors: Loader::new(SecondFactorBatch(db.clone())),
             task_pages: Loader::new(TaskPageBatch(db.clone())),
             task_counts: Loader::new(TaskCountBatch(db.clone())),
         }
@@ -37,6 +40,11 @@ impl Loaders {
     /// None when there is no such user, or none that the actor may see.
     pub async fn user(&self, actor: Actor, id: UserId) -> Result<Option<Arc<user::Model>>> {
         loaded(self.users.try_load(UserKey { actor, id }).await)
+    }
+
+    /// None when this user has no second factor, or the actor may not know.
+    pub async fn second_factor(&self, actor: Actor, id: UserId) -> Result<Option<Summary>> {
+        loaded(self.second_factors.try_load(UserKey { actor, id }).await)
     }
 
     /// A page of the tasks assigned to this user.
@@ -109,6 +117,29 @@ impl BatchFn<UserKey, Loaded<Option<Arc<user::Model>>>> for UserBatch {
             for key in keys {
                 let user = users.as_ref().map(|users| users.get(&key.id).cloned());
                 found.insert(key.clone(), user.map_err(Clone::clone));
+            }
+        }
+        found
+    }
+}
+
+struct SecondFactorBatch(Db);
+
+impl BatchFn<UserKey, Loaded<Option<Summary>>> for SecondFactorBatch {
+    async fn load(&mut self, keys: &[UserKey]) -> HashMap<UserKey, Loaded<Option<Summary>>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (actor, keys) in groups(keys, |key| key.actor) {
+            let ids: Vec<UserId> = keys.iter().map(|key| key.id).collect();
+            let summaries = store::second_factor::find_summaries(&self.0, &actor, &ids).await;
+            let summaries = summaries.map(|summaries| {
+                summaries
+                    .into_iter()
+                    .map(|summary| (summary.user_id, summary))
+                    .collect::<HashMap<_, _>>()
+            });
+            for key in keys {
+                let summary = summaries.as_ref().map(|all| all.get(&key.id).copied());
+                found.insert(key.clone(), summary.map_err(Clone::clone));
             }
         }
         found

@@ -27,6 +27,7 @@ mod page;
 mod password;
 mod payload;
 mod report;
+mod second_factor;
 mod server;
 mod session;
 mod stats;
@@ -68,6 +69,7 @@ pub struct Mutation(
     user::SignUpMutation,
     session::SessionMutation,
     password::PasswordMutation,
+    second_factor::SecondFactorMutation,
     user::ProfileMutation,
     approval::ApprovalMutation,
     user::UserMutation,

@@ -105,6 +105,10 @@ struct LogInInput {
     /// The password, as typed.
     #[graphql(secret)]
     password: String,
+    /// A code of the authenticator app, or a recovery code; needed when the answer without it is
+    /// SECOND_FACTOR_REQUIRED, and not looked at otherwise. Spaces, dashes and case do not matter.
+    #[graphql(secret)]
+    code: Option<String>,
     /// Where the refresh token shall be; BODY when absent.
     refresh_token_in: Option<RefreshTokenPlace>,
 }
@@ -217,7 +221,8 @@ pub struct SessionMutation;
 #[Object]
 impl SessionMutation {
     /// Opens a session. INVALID_CREDENTIALS does not tell an unknown login from a wrong password.
-    /// Public.
+    /// SECOND_FACTOR_REQUIRED: the password is right, and no session is open yet; ask for the code
+    /// and send all three again. Public.
     #[graphql(directive = public::apply())]
     async fn log_in(
         &self,
@@ -229,14 +234,15 @@ impl SessionMutation {
         let input = LogIn {
             login: input.login,
             password: input.password,
+            code: input.code,
             replaces: cookie::token(ctx).filter(|_| by_cookie).cloned(),
         };
         let answer = cx.retried(|| service::session::log_in(cx, &input)).await;
-        Some(settle(answer, |(tokens, user)| LogInPayload {
-            refresh_token: hand_over(ctx, &tokens, by_cookie),
-            access_token: Some(tokens.access.text),
-            access_token_expires_at: Some(DateTime(tokens.access.expires_at)),
-            user: Some(User::as_viewer(user)),
+        Some(settle(answer, |opened| LogInPayload {
+            refresh_token: hand_over(ctx, &opened.tokens, by_cookie),
+            access_token: Some(opened.tokens.access.text),
+            access_token_expires_at: Some(DateTime(opened.tokens.access.expires_at)),
+            user: Some(User::new(Actor::User(opened.viewer), opened.user)),
             user_errors: Vec::new(),
         }))
     }

@@ -102,6 +102,10 @@ pub enum UserErrorCode {
     Deactivated,
     /// The token is unknown, used or expired.
     InvalidToken,
+    /// The password is right, and a code is needed besides: log in again with `code`.
+    SecondFactorRequired,
+    /// The code is wrong, used or expired.
+    InvalidCode,
     /// No active admin would be left.
     LastAdmin,
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::entity::{MailKind, Role};
+use crate::entity::{MailKind, Role, SecondFactorChange};
 
 /// The one person that a mail goes to.
 #[derive(Clone, Debug)]
@@ -36,6 +36,10 @@ pub enum Content {
     PasswordChanged {
         at: DateTime<Utc>,
     },
+    SecondFactorChanged {
+        change: SecondFactorChange,
+        at: DateTime<Utc>,
+    },
     TaskReport(TaskReport),
 }
 
@@ -47,6 +51,7 @@ impl Content {
             Self::Rejected { .. } => MailKind::Rejected,
             Self::PasswordReset { .. } => MailKind::PasswordReset,
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
+            Self::SecondFactorChanged { .. } => MailKind::SecondFactorChanged,
             Self::TaskReport(_) => MailKind::TaskReport,
         }
     }

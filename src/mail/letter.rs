@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 
 use super::content::{Content, Recipient, TaskReport};
 use super::user_text;
-use crate::entity::Role;
+use crate::entity::{Role, SecondFactorChange};
 
 /// Columns of the text part: RFC 5322 advises 78, and answers are quoted with "> ".
 const WIDTH: usize = 72;
@@ -186,6 +186,9 @@ fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
                 ),
             ],
         ),
+        Content::SecondFactorChanged { change, at } => {
+            second_factor_changed(*change, &instant(*at, zone))
+        }
         Content::TaskReport(report) => {
             let subject = format!(
                 "Task report: {} created, {} completed, {} overdue",
@@ -197,6 +200,86 @@ fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
         }
     };
     (subject.to_owned(), parts)
+}
+
+fn second_factor_changed(change: SecondFactorChange, at: &str) -> (&'static str, Vec<Part>) {
+    match change {
+        SecondFactorChange::Enabled => (
+            "Your Muster account has a second factor now",
+            vec![
+                paragraph(format!(
+                    "A second factor was set up for your Muster account on {at}. From now on, \
+                     logging in takes a code of your authenticator app besides your password. \
+                     Everyone else who was logged in to your account was logged out."
+                )),
+                paragraph(
+                    "Keep the recovery codes in a safe place: each lets you log in once without \
+                     the app.",
+                ),
+                paragraph(
+                    "If it was not you, tell an admin at once: whoever did it knows your password.",
+                ),
+            ],
+        ),
+        SecondFactorChange::Disabled => (
+            "Your Muster account has no second factor any more",
+            vec![
+                paragraph(format!(
+                    "The second factor of your Muster account was disabled on {at}. Logging in \
+                     takes your password alone now, and your recovery codes are void."
+                )),
+                paragraph("If that was you, there is nothing to do."),
+                paragraph(RESET_AND_TELL),
+            ],
+        ),
+        SecondFactorChange::Reset => (
+            "An admin reset the second factor of your Muster account",
+            vec![
+                paragraph(format!(
+                    "An admin took the second factor of your Muster account away on {at}, and \
+                     you were logged out everywhere. Log in with your password, and set up a new \
+                     second factor."
+                )),
+                paragraph("If you did not ask for this, tell another admin."),
+            ],
+        ),
+        SecondFactorChange::RecoveryCodeUsed { left } => (
+            "A recovery code of your Muster account was used",
+            vec![
+                paragraph(format!(
+                    "Somebody logged in to your Muster account by a recovery code on {at}. {}",
+                    recovery_codes_left(left)
+                )),
+                paragraph("If that was you, there is nothing more to do."),
+                paragraph(RESET_AND_TELL),
+            ],
+        ),
+        SecondFactorChange::RecoveryCodesReplaced => (
+            "Your Muster account has new recovery codes",
+            vec![
+                paragraph(format!(
+                    "New recovery codes were made for your Muster account on {at}. The earlier \
+                     ones are void."
+                )),
+                paragraph("If that was you, there is nothing to do."),
+                paragraph(RESET_AND_TELL),
+            ],
+        ),
+    }
+}
+
+/// A new password shuts out whoever knows the old one; what they did to the second factor only an
+/// admin can undo.
+const RESET_AND_TELL: &str = "If it was not, ask for a password reset at once, which also logs \
+     everyone out of your account, and tell an admin.";
+
+fn recovery_codes_left(left: u64) -> String {
+    match left {
+        0 => "It was the last one: make new ones now.".to_owned(),
+        1 => "One is left: make new ones soon.".to_owned(),
+        2..=3 => format!("{left} are left: make new ones soon."),
+        _ => format!("{left} are left."),
+    }
 }
 
 fn rejected(reason: &str) -> Vec<Part> {

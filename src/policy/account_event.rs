@@ -28,6 +28,7 @@ mod tests {
             Actor::User(Viewer {
                 id: UserId(Uuid::from_u128(1)),
                 role,
+                lacks_second_factor: false,
                 session_id: None,
             })
         };

@@ -94,6 +94,7 @@ mod tests {
             let actor = Actor::User(Viewer {
                 id: VIEWER,
                 role,
+                lacks_second_factor: false,
                 session_id: None,
             });
             let task = task(assignee);

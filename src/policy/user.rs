@@ -102,6 +102,7 @@ mod tests {
         Actor::User(Viewer {
             id: VIEWER,
             role,
+            lacks_second_factor: false,
             session_id: None,
         })
     }

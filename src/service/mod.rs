@@ -13,6 +13,7 @@ pub mod history;
 mod input;
 pub mod password;
 pub mod report;
+pub mod second_factor;
 pub mod session;
 pub mod task;
 pub mod user;
@@ -31,7 +32,7 @@ use crate::actor::{Actor, Viewer};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::credential::{Passwords, Tokens};
+use crate::credential::{Passwords, SecondFactors, Tokens};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::generator::Generator;
@@ -47,6 +48,7 @@ pub struct Context {
     pub settings: Arc<Settings>,
     pub passwords: Passwords,
     pub tokens: Tokens,
+    pub second_factors: SecondFactors,
     pub events: Events,
     pub cache: Cache,
     pub metrics: Metrics,
@@ -94,8 +96,14 @@ impl Context {
             .await?
             .filter(|standing| standing.is_of(viewer.id, self.now()))
             .ok_or(Error::Unauthenticated)?;
-        let role = standing.role;
-        Ok(Actor::User(Viewer { role, ..*viewer }))
+        Ok(Actor::User(second_factor::in_force(
+            self,
+            Viewer {
+                role: standing.role,
+                ..*viewer
+            },
+            standing.second_factor_enabled_at.is_some(),
+        )))
     }
 
     /// Does a verb again that the database gave up in favour of another one, as it does with one of

@@ -91,28 +91,11 @@ pub async fn change(
     new_password: &str,
 ) -> Result<User> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
-    let user = store::user::find(&cx.db, actor, viewer.id)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
-    let verdict = cx
-        .passwords
-        .verify(current_password, Some(&user.password_hash))
-        .await?;
-    if verdict == Verdict::Wrong {
-        return Err(wrong_password());
-    }
+    let user = prove(cx, actor, current_password).await?;
     let hash = new_hash(cx, new_password, &user).await?;
 
     let (tx, actor) = cx.begin(actor).await?;
-    let actor = &actor;
-    let current = store::user::find_to_change(&tx, actor, viewer.id)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
-    if current.password_hash != user.password_hash {
-        // Renewed by a log-in, or changed: it is checked again.
-        let reason = "the password's hash changed meanwhile";
-        return Err(Error::Contended(reason.into()));
-    }
+    let current = find_proven(&tx, &actor, &user).await?;
     let now = cx.now();
     let user = set_password(cx, &tx, current, hash, now).await?;
     store::session::delete_all_of(&tx, user.id, viewer.session_id).await?;
@@ -122,6 +105,39 @@ pub async fn change(
     cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "somebody changed their password");
     Ok(user)
+}
+
+/// The actor's row, if this is their password: a stolen session alone must not get at what somebody
+/// logs in with. Runs Argon2, so it comes before the transaction.
+pub(super) async fn prove(cx: &Context, actor: &Actor, current_password: &str) -> Result<User> {
+    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+    let user = store::user::find(&cx.db, actor, id)
+        .await?
+        .ok_or(Error::Unauthenticated)?;
+    let verdict = cx
+        .passwords
+        .verify(current_password, Some(&user.password_hash))
+        .await?;
+    match verdict {
+        Verdict::Right | Verdict::RightButWeak => Ok(user),
+        Verdict::Wrong => Err(wrong_password()),
+    }
+}
+
+/// Whoever has proved themselves, held in the transaction; what they proved it by must still stand.
+pub(super) async fn find_proven(tx: &Tx, actor: &Actor, proven: &User) -> Result<User> {
+    store::user::find_to_change(tx, actor, proven.id)
+        .await?
+        .ok_or(Error::Unauthenticated)
+        .and_then(|user| {
+            if user.password_hash == proven.password_hash {
+                Ok(user)
+            } else {
+                // Renewed by a log-in, or changed: it is checked again.
+                let reason = "the password's hash changed meanwhile";
+                Err(Error::Contended(reason.into()))
+            }
+        })
 }
 
 /// What both ways have in common: the new hash, no link left that works, and a mail that tells.

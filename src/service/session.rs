@@ -4,9 +4,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Context;
 use super::history::record;
 use super::input::login_key;
+use super::second_factor::Proof;
+use super::{Context, second_factor};
 use crate::actor::{Actor, Viewer};
 pub use crate::credential::RefreshToken;
 use crate::credential::{AccessToken, Verdict};
@@ -15,6 +16,7 @@ use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
 use crate::entity::{AccountEventKind, SessionId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::event::Event;
 use crate::policy;
 use crate::store::{self, Tx};
 
@@ -37,6 +39,8 @@ pub struct LogIn {
     /// Username or e-mail address.
     pub login: String,
     pub password: String,
+    /// Of the authenticator app, or a recovery code.
+    pub code: Option<String>,
     /// What this browser held so far: its session ends, since the new one takes its place (OWASP
     /// ASVS 5.0, 7.2.4).
     pub replaces: Option<RefreshToken>,
@@ -51,28 +55,65 @@ pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
     Ok(standing
         .filter(|standing| standing.is_of(claims.user_id, cx.now()))
         .map_or(Actor::Refused, |standing| {
-            Actor::User(Viewer {
+            let viewer = Viewer {
                 id: standing.user_id,
                 role: standing.role,
+                lacks_second_factor: false,
                 session_id: Some(claims.session_id),
-            })
+            };
+            let enabled = standing.second_factor_enabled_at.is_some();
+            Actor::User(second_factor::in_force(cx, viewer, enabled))
         }))
 }
 
+/// Who logged in, as they see themselves.
+pub struct LoggedIn {
+    pub tokens: Tokens,
+    pub user: User,
+    pub viewer: Viewer,
+}
+
 /// Opens a session. An unknown login and a wrong password get the same answer, after the same
-/// single run of Argon2; only the right password learns why an account is closed.
-pub async fn log_in(cx: &Context, input: &LogIn) -> Result<(Tokens, User)> {
-    let client = &cx.client;
+/// single run of Argon2; only the right password learns why an account is closed, or that it takes
+/// a code besides.
+pub async fn log_in(cx: &Context, input: &LogIn) -> Result<LoggedIn> {
     let user = store::user::find_by_login(&cx.db, &login_key(&input.login)).await?;
-    let hash = user.as_ref().map(|user| &user.password_hash);
-    let verdict = cx.passwords.verify(&input.password, hash).await?;
-    let (Some(user), Verdict::Right | Verdict::RightButWeak) = (&user, verdict) else {
-        let user_id = user.map(|user| user.id);
-        return Err(failed(cx, AccountEventKind::LogInFailed, user_id, wrong()).await?);
-    };
-    if let Err(closed) = check_status(user.status) {
-        return Err(failed(cx, AccountEventKind::LogInRefused, Some(user.id), closed).await?);
+    match open(cx, input, user.as_ref()).await {
+        Err(refusal) => Err(failed(cx, user.map(|user| user.id), refusal).await?),
+        opened => opened,
     }
+}
+
+/// Settles every attempt that failed, whatever it failed by: it is written down, in the same way
+/// whether or not there is such an account. Who has yet to send the code has not failed.
+async fn failed(cx: &Context, user_id: Option<UserId>, refusal: Error) -> Result<Error> {
+    let Error::Refused(problems) = &refusal else {
+        return Ok(refusal);
+    };
+    let kind = problems.iter().find_map(|problem| match problem.code {
+        ProblemCode::InvalidCredentials => Some(AccountEventKind::LogInFailed),
+        ProblemCode::NotApproved | ProblemCode::Deactivated => Some(AccountEventKind::LogInRefused),
+        ProblemCode::InvalidCode => Some(AccountEventKind::SecondFactorFailed),
+        _ => None,
+    });
+    if let Some(kind) = kind {
+        let tx = cx.db.begin().await?;
+        record(cx, &tx, kind, user_id, None, cx.now()).await?;
+        tx.commit().await?;
+        let ip = cx.client.ip.map(tracing::field::display);
+        tracing::info!(ip, "a log-in was refused");
+    }
+    Ok(refusal)
+}
+
+async fn open(cx: &Context, input: &LogIn, user: Option<&User>) -> Result<LoggedIn> {
+    let client = &cx.client;
+    let hash = user.map(|user| &user.password_hash);
+    let verdict = cx.passwords.verify(&input.password, hash).await?;
+    let (Some(user), Verdict::Right | Verdict::RightButWeak) = (user, verdict) else {
+        return Err(wrong());
+    };
+    check_status(user.status)?;
     let renewed_hash = match verdict {
         Verdict::RightButWeak => Some(cx.passwords.hash(&input.password).await?),
         Verdict::Right | Verdict::Wrong => None,
@@ -88,6 +129,8 @@ pub async fn log_in(cx: &Context, input: &LogIn) -> Result<(Tokens, User)> {
         .filter(|current| current.password_hash == user.password_hash)
         .ok_or_else(|| Error::Contended("the password's hash changed meanwhile".into()))?;
     check_status(before.status)?;
+    let code = input.code.as_deref();
+    let proof = second_factor::check_log_in(cx, &tx, &before, code, now).await?;
     let mut user = before.clone();
     if let Some(hash) = renewed_hash {
         user.password_hash = hash;
@@ -115,31 +158,25 @@ pub async fn log_in(cx: &Context, input: &LogIn) -> Result<(Tokens, User)> {
         .tokens
         .issue_access(user.id, session.id, session.expires_at)?;
     tx.commit().await?;
+    if proof == Some(Proof::RecoveryCode) {
+        cx.events.publish(Event::JobsDue);
+    }
     tracing::info!(user = %user.id, session = %session.id, ip = client.ip.map(tracing::field::display), "somebody logged in");
-    let tokens = Tokens {
-        access,
-        refresh,
-        expires_at: session.expires_at,
+    let viewer = Viewer {
+        id: user.id,
+        role: user.role,
+        lacks_second_factor: false,
+        session_id: Some(session.id),
     };
-    Ok((tokens, user))
-}
-
-/// Settles an attempt that failed: it is written down, in the same way whether or not there is such
-/// an account.
-async fn failed(
-    cx: &Context,
-    kind: AccountEventKind,
-    user_id: Option<UserId>,
-    refusal: Error,
-) -> Result<Error> {
-    let tx = cx.db.begin().await?;
-    record(cx, &tx, kind, user_id, None, cx.now()).await?;
-    tx.commit().await?;
-    tracing::info!(
-        ip = cx.client.ip.map(tracing::field::display),
-        "a log-in was refused"
-    );
-    Ok(refusal)
+    Ok(LoggedIn {
+        tokens: Tokens {
+            access,
+            refresh,
+            expires_at: session.expires_at,
+        },
+        viewer: second_factor::in_force(cx, viewer, proof.is_some()),
+        user,
+    })
 }
 
 fn wrong() -> Error {

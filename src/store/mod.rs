@@ -21,6 +21,7 @@ mod postgres;
 mod prune;
 pub mod reset_token;
 mod search;
+pub mod second_factor;
 pub mod session;
 mod sqlite;
 pub mod stats;

@@ -10,7 +10,7 @@ use sea_orm::{
 use super::{Source, Tx, prune};
 use crate::actor::Actor;
 use crate::entity::session::{Column, Entity, Model};
-use crate::entity::{Role, SessionId, UserId, UserStatus, refresh_token, user};
+use crate::entity::{Role, SessionId, UserId, UserStatus, refresh_token, second_factor, user};
 use crate::error::Result;
 
 /// What the access token of a request stands for, as of now.
@@ -20,6 +20,8 @@ pub struct Standing {
     pub role: Role,
     pub status: UserStatus,
     pub expires_at: DateTime<Utc>,
+    /// None without a second factor.
+    pub second_factor_enabled_at: Option<DateTime<Utc>>,
 }
 
 impl Standing {
@@ -46,13 +48,19 @@ pub async fn find_standing(source: &impl Source, id: SessionId) -> Result<Option
         .from(Column::UserId)
         .to(user::Column::Id)
         .into();
+    let second_factor = Entity::belongs_to(second_factor::Entity)
+        .from(Column::UserId)
+        .to(second_factor::Column::UserId)
+        .into();
     Ok(Entity::find_by_id(id)
         .select_only()
         .column(Column::UserId)
         .column(Column::ExpiresAt)
         .column_as(user::Column::Role, "role")
         .column_as(user::Column::Status, "status")
+        .column_as(second_factor::Column::EnabledAt, "second_factor_enabled_at")
         .join(JoinType::InnerJoin, join)
+        .join(JoinType::LeftJoin, second_factor)
         .into_model::<Standing>()
         .one(source.connection())
         .await?)

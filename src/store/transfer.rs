@@ -44,7 +44,8 @@ macro_rules! in_each_table {
     ($work:ident $arguments:tt) => {
         in_each_table!(
             @ $work $arguments
-            user approval task session refresh_token reset_token delivery account_event
+            user approval task session refresh_token reset_token second_factor recovery_code
+            delivery account_event
         )
     };
     (@ $work:ident $arguments:tt $($table:ident)*) => {

@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use crate::actor::Actor;
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::user::Model as User;
-use crate::entity::{ApprovalId, MailKind, ResetTokenId, Role, TaskStatus, UserStatus};
+use crate::entity::{
+    ApprovalId, MailKind, ResetTokenId, Role, SecondFactorChange, TaskStatus, UserStatus,
+};
 use crate::error::{Error, Result};
 use crate::mail::{Content, Recipient, ResetLink, TaskReport};
 use crate::service::{Context, password};
@@ -33,6 +35,10 @@ pub(super) async fn content(
             let Changed { at } = params(delivery)?;
             Some(Content::PasswordChanged { at })
         }
+        MailKind::SecondFactorChanged => {
+            let SecondFactorChanged { change, at } = params(delivery)?;
+            Some(Content::SecondFactorChanged { change, at })
+        }
         MailKind::TaskReport => task_report(cx, delivery, &user).await?,
     };
     let recipient = Recipient {
@@ -45,6 +51,13 @@ pub(super) async fn content(
 
 #[derive(Deserialize)]
 struct Changed {
+    at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct SecondFactorChanged {
+    #[serde(flatten)]
+    change: SecondFactorChange,
     at: DateTime<Utc>,
 }
 

@@ -61,6 +61,12 @@ impl Worker {
         }
     }
 
+    /// Brings encrypted secrets under the current signing secret, as `run` does at its start and
+    /// every hour. For tests.
+    pub async fn encrypt_anew(&self) -> Result<()> {
+        sweep::encrypt_anew(self).await
+    }
+
     /// Clears away what is long finished, as `run` does every hour. For tests.
     pub async fn clear_away(&self) -> Result<()> {
         sweep::prune(self).await

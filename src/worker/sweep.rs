@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::job::Job;
 use crate::service::delivery::ANNOUNCEMENT;
-use crate::service::history;
+use crate::service::{history, second_factor};
 use crate::store;
 
 const PAUSE: Duration = Duration::from_secs(5);
@@ -35,6 +35,9 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
         }
         if until_prune == 0 {
             until_prune = PRUNE_EVERY;
+            if let Err(error) = encrypt_anew(worker).await {
+                tracing::warn!(%error, "second factors could not be encrypted anew; it is tried again in an hour");
+            }
             if let Err(error) = prune(worker).await {
                 tracing::warn!(%error, "clearing away finished work failed; it is tried again in an hour");
             }
@@ -64,6 +67,12 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
     }
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
+    Ok(())
+}
+
+/// At the start and then each hour, so that signing secrets that were changed can be forgotten.
+pub(super) async fn encrypt_anew(worker: &Worker) -> Result<()> {
+    while second_factor::encrypt_anew(&worker.cx, BATCH).await? == BATCH {}
     Ok(())
 }
 
@@ -99,6 +108,11 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
     in_batches!(
         tx,
         store::account_event::delete_before(&tx, now - history::KEPT, limit)
+    );
+    let expired = now - second_factor::PENDING_LIFE;
+    in_batches!(
+        tx,
+        store::second_factor::delete_pending(&tx, expired, limit)
     );
     Ok(())
 }

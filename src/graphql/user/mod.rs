@@ -16,6 +16,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::loaders;
 use super::page::PageArguments;
+use super::second_factor::SecondFactor;
 use super::task::{TaskConnection, TaskFilter, TaskOrder, tasks_of};
 use super::types::{DateTime, Role, UserStatus};
 use crate::actor::{Actor, Viewer};
@@ -38,11 +39,12 @@ impl User {
         }
     }
 
-    /// The user as seen by themselves, in the payloads of `signUp` and `logIn`.
+    /// A newcomer as seen by themselves, in the payload of `signUp`.
     pub fn as_viewer(row: Model) -> Self {
         let viewer = Viewer {
             id: row.id,
             role: row.role,
+            lacks_second_factor: false,
             session_id: None,
         };
         Self::new(Actor::User(viewer), row)
@@ -106,6 +108,15 @@ impl User {
         &self.row.time_zone
     }
 
+    /// Whether logging in as this user takes a code besides the password. Null unless the viewer is
+    /// this user or an admin.
+    async fn second_factor(&self, ctx: &Context<'_>) -> Option<Result<SecondFactor>> {
+        if !policy::second_factor::may_see(&self.actor, &self.row) {
+            return None;
+        }
+        Some(SecondFactor::load(ctx, self.actor, &self.row).await)
+    }
+
     /// When this user signed up.
     async fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
@@ -157,6 +168,11 @@ impl User {
     /// Whether `setUserRole` would be allowed now.
     async fn viewer_can_set_role(&self) -> bool {
         policy::user::may_set_role(&self.actor, &self.row).is_ok()
+    }
+
+    /// Whether `resetSecondFactor` would be allowed now, if this user has one.
+    async fn viewer_can_reset_second_factor(&self) -> bool {
+        policy::second_factor::may_reset(&self.actor, &self.row).is_ok()
     }
 
     /// Whether `deleteUser` would be allowed now.

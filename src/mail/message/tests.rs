@@ -7,7 +7,7 @@ use mailparse::{ParsedMail, parse_mail};
 use uuid::Uuid;
 
 use super::*;
-use crate::entity::Role;
+use crate::entity::{Role, SecondFactorChange};
 use crate::mail::content::{ResetLink, TaskReport};
 
 const ID: DeliveryId = DeliveryId(Uuid::from_u128(0x0198_c0de_0000_7000_8000_0000_0000_0007));
@@ -36,7 +36,7 @@ fn noon() -> DateTime<Utc> {
     "2026-01-05T12:00:00.250Z".parse().unwrap()
 }
 
-fn every_content() -> [Content; 6] {
+fn every_content() -> [Content; 11] {
     [
         Content::Welcome,
         Content::Approved {
@@ -58,7 +58,16 @@ fn every_content() -> [Content; 6] {
             overdue: 3,
             unassigned: 0,
         }),
+        second_factor(SecondFactorChange::Enabled),
+        second_factor(SecondFactorChange::Disabled),
+        second_factor(SecondFactorChange::Reset),
+        second_factor(SecondFactorChange::RecoveryCodeUsed { left: 9 }),
+        second_factor(SecondFactorChange::RecoveryCodesReplaced),
     ]
+}
+
+fn second_factor(change: SecondFactorChange) -> Content {
+    Content::SecondFactorChanged { change, at: noon() }
 }
 
 fn rejected(reason: &str) -> Content {

@@ -203,6 +203,140 @@ fn a_task_report_lines_its_figures_up() {
 }
 
 #[test]
+fn a_second_factor_that_was_enabled_is_told_with_what_follows() {
+    let mail = read(&ada(), &second_factor(SecondFactorChange::Enabled));
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: second-factor-changed
+    Subject: Your Muster account has a second factor now
+
+    Hello Ada Lovelace,
+
+    A second factor was set up for your Muster account on Monday, 5 January
+    2026, 18:00 (Asia/Dhaka, UTC+06:00). From now on, logging in takes a
+    code of your authenticator app besides your password. Everyone else who
+    was logged in to your account was logged out.
+
+    Keep the recovery codes in a safe place: each lets you log in once
+    without the app.
+
+    If it was not you, tell an admin at once: whoever did it knows your
+    password.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn a_second_factor_that_was_disabled_is_told_with_what_to_do() {
+    let mail = read(&ada(), &second_factor(SecondFactorChange::Disabled));
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: second-factor-changed
+    Subject: Your Muster account has no second factor any more
+
+    Hello Ada Lovelace,
+
+    The second factor of your Muster account was disabled on Monday, 5
+    January 2026, 18:00 (Asia/Dhaka, UTC+06:00). Logging in takes your
+    password alone now, and your recovery codes are void.
+
+    If that was you, there is nothing to do.
+
+    If it was not, ask for a password reset at once, which also logs
+    everyone out of your account, and tell an admin.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn a_second_factor_that_an_admin_reset_is_told_with_who_did_it() {
+    let mail = read(&ada(), &second_factor(SecondFactorChange::Reset));
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: second-factor-changed
+    Subject: An admin reset the second factor of your Muster account
+
+    Hello Ada Lovelace,
+
+    An admin took the second factor of your Muster account away on Monday, 5
+    January 2026, 18:00 (Asia/Dhaka, UTC+06:00), and you were logged out
+    everywhere. Log in with your password, and set up a new second factor.
+
+    If you did not ask for this, tell another admin.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn a_recovery_code_that_was_used_is_told_with_how_many_are_left() {
+    let used = |left| {
+        read(
+            &ada(),
+            &second_factor(SecondFactorChange::RecoveryCodeUsed { left }),
+        )
+    };
+    assert_snapshot!(used(9).as_text(), @"
+    X-Muster-Mail: second-factor-changed
+    Subject: A recovery code of your Muster account was used
+
+    Hello Ada Lovelace,
+
+    Somebody logged in to your Muster account by a recovery code on Monday,
+    5 January 2026, 18:00 (Asia/Dhaka, UTC+06:00). 9 are left.
+
+    If that was you, there is nothing more to do.
+
+    If it was not, ask for a password reset at once, which also logs
+    everyone out of your account, and tell an admin.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    for (left, words) in [
+        (4, "4 are left."),
+        (3, "3 are left: make new ones soon."),
+        (1, "One is left: make new ones soon."),
+        (0, "It was the last one: make new ones now."),
+    ] {
+        let text = used(left).text.replace('\n', " ");
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn recovery_codes_that_were_replaced_are_told() {
+    let mail = read(
+        &ada(),
+        &second_factor(SecondFactorChange::RecoveryCodesReplaced),
+    );
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: second-factor-changed
+    Subject: Your Muster account has new recovery codes
+
+    Hello Ada Lovelace,
+
+    New recovery codes were made for your Muster account on Monday, 5
+    January 2026, 18:00 (Asia/Dhaka, UTC+06:00). The earlier ones are void.
+
+    If that was you, there is nothing to do.
+
+    If it was not, ask for a password reset at once, which also logs
+    everyone out of your account, and tell an admin.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
 fn lines_of_the_text_fit_a_terminal() {
     let long = "却".repeat(500) + " " + &"word ".repeat(100);
     for content in every_content().into_iter().chain([rejected(&long)]) {

@@ -1,0 +1,125 @@
+//! Who must have a second factor, and who may take one away.
+
+use super::{Verdict, allow_if};
+use crate::actor::Actor;
+use crate::entity::Role;
+use crate::entity::user::Model as User;
+
+/// Whether people of this role need a second factor to use what the role gives them. `of_admins` is
+/// the setting `ADMIN_SECOND_FACTOR`.
+pub fn is_required(role: Role, of_admins: bool) -> bool {
+    of_admins && role == Role::Admin
+}
+
+/// Know of somebody whether they have a second factor.
+pub fn may_see(actor: &Actor, user: &User) -> bool {
+    *actor == Actor::System || actor.user_id() == Some(user.id) || actor.has(Role::Admin)
+}
+
+/// Do without one's own second factor.
+pub fn may_disable(user: &User, of_admins: bool) -> Verdict {
+    allow_if(
+        !is_required(user.role, of_admins),
+        "This server asks a second factor of every admin. Yours stays while you are one.",
+    )
+}
+
+/// Take somebody's second factor away, who has lost phone and codes. Not one's own: that takes a
+/// code, lest a stolen session do it. Not another admin's, as with all that an admin logs in with:
+/// else one stolen account would open the way to all the others. An admin in need is made something
+/// less by another one first, which everybody sees.
+pub fn may_reset(actor: &Actor, user: &User) -> Verdict {
+    allow_if(
+        *actor == Actor::System || actor.has(Role::Admin),
+        "Only admins can reset a second factor.",
+    )?;
+    allow_if(
+        actor.user_id() != Some(user.id),
+        "Nobody can reset their own second factor. Disable it with a code.",
+    )?;
+    allow_if(
+        user.role != Role::Admin,
+        "Admins cannot reset another admin's second factor. Set another role first.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::actor::Viewer;
+    use crate::entity::user::PasswordHash;
+    use crate::entity::{UserId, UserStatus};
+
+    const VIEWER: UserId = UserId(Uuid::from_u128(1));
+    const OTHER: UserId = UserId(Uuid::from_u128(2));
+
+    fn actor(role: Role) -> Actor {
+        Actor::User(Viewer {
+            id: VIEWER,
+            role,
+            lacks_second_factor: false,
+            session_id: None,
+        })
+    }
+
+    fn user(id: UserId, role: Role) -> User {
+        User {
+            id,
+            username: "someone".into(),
+            username_key: "someone".into(),
+            username_skeleton: "someone".into(),
+            email: "someone@example.com".into(),
+            email_key: "someone@example.com".into(),
+            password_hash: PasswordHash(String::new()),
+            first_name: None,
+            last_name: None,
+            role,
+            status: UserStatus::Active,
+            time_zone: "UTC".into(),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// Viewer's role, target (self or other), target's role: may see, may reset.
+    #[test]
+    fn the_table_of_rights_over_second_factors() {
+        use Role::{Admin, Employee, Manager};
+        for (role, target, target_role, see, reset) in [
+            (Employee, VIEWER, Employee, true, false),
+            (Employee, OTHER, Employee, false, false),
+            (Manager, VIEWER, Manager, true, false),
+            (Manager, OTHER, Employee, false, false),
+            (Admin, VIEWER, Admin, true, false),
+            (Admin, OTHER, Employee, true, true),
+            (Admin, OTHER, Manager, true, true),
+            (Admin, OTHER, Admin, true, false),
+        ] {
+            let (actor, user) = (actor(role), user(target, target_role));
+            let row = (role, target, target_role);
+            assert_eq!(may_see(&actor, &user), see, "see {row:?}");
+            assert_eq!(may_reset(&actor, &user).is_ok(), reset, "reset {row:?}");
+        }
+        for nobody in [Actor::Anonymous, Actor::Refused] {
+            assert!(!may_see(&nobody, &user(OTHER, Employee)));
+            assert!(may_reset(&nobody, &user(OTHER, Employee)).is_err());
+        }
+    }
+
+    #[test]
+    fn it_is_asked_of_admins_where_the_server_asks_and_stays_with_them() {
+        for (role, of_admins, required) in [
+            (Role::Admin, true, true),
+            (Role::Admin, false, false),
+            (Role::Manager, true, false),
+            (Role::Employee, true, false),
+        ] {
+            assert_eq!(is_required(role, of_admins), required);
+            let may = may_disable(&user(VIEWER, role), of_admins);
+            assert_eq!(may.is_err(), required);
+        }
+    }
+}
