@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{
-    APPROVALS, ASSIGN_TASK, CREATE_TASK, DASHBOARD, NODES, Person, SESSIONS, SET_TASK_STATUS,
-    STATS, TASK, TASKS, TestApp, UPDATE_TASK, USER, USERS, VIEWER,
+    APPROVALS, ASSIGN_TASK, CREATE_TASK, DASHBOARD, LOG_IN, NODES, Person, SESSIONS,
+    SET_TASK_STATUS, STATS, TASK, TASKS, TestApp, UPDATE_TASK, USER, USERS, VIEWER,
 };
 
 const PEOPLE: usize = 22;
@@ -47,6 +47,11 @@ async fn a_page_of_twenty_costs_no_more_than_a_page_of_two() {
     let people = "{ id username email tasks(first: 3) { totalCount nodes { title assignee { username } createdBy { username } } } }";
     for (name, list) in [
         ("users", format!("users(first: $size) {{ nodes {people} }}")),
+        (
+            "users with their second factors",
+            "users(first: $size) { nodes { username secondFactor { enabled recoveryCodesLeft } } }"
+                .to_owned(),
+        ),
         (
             "users by edges",
             format!("users(first: $size) {{ totalCount edges {{ node {people} }} }}"),
@@ -113,6 +118,10 @@ async fn the_cost_of_every_common_operation_is_known() {
     let mut names = Vec::new();
     for (operation, variables) in [
         (VIEWER, json!({})),
+        (
+            LOG_IN,
+            json!({ "input": { "login": ada.username, "password": ada.password } }),
+        ),
         (DASHBOARD, json!({})),
         (SESSIONS, json!({})),
         (USER, json!({ "id": people[0].id() })),

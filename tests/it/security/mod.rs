@@ -9,6 +9,7 @@ mod names;
 mod passwords;
 mod races;
 mod refresh;
+mod second_factors;
 mod secrets;
 mod stale;
 mod tokens;

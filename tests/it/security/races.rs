@@ -1,11 +1,12 @@
 //! Many at once: what may happen once happens once, whoever is first.
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    APPROVALS, APPROVE_USER, Answer, Person, REJECT_USER, SET_USER_ROLE, TestApp, UPDATE_USER,
-    USERS,
+    APPROVALS, APPROVE_USER, Answer, Authenticator, Person, REJECT_USER, SET_USER_ROLE, TestApp,
+    UPDATE_USER, USERS,
 };
 
 /// The codes of the refusals, and how many were not refused.
@@ -42,6 +43,34 @@ async fn of_fifty_uses_of_one_link_one_sets_the_password() {
     nico.logs_in().await.succeeds();
     app.runs_all_jobs().await;
     assert_eq!(nico.inbox().count("password-changed"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_log_ins_with_one_code_one_gets_in() {
+    let app = TestApp::start().await;
+    let nico = app.employee("nico").await;
+    let authenticator = Authenticator::set_up(&nico, &app.clock).await;
+    // That of the step that it is now was used to set it up.
+    let code_of_the_app = authenticator.code_in(TimeDelta::seconds(30));
+    for code in [&code_of_the_app, &authenticator.recovery_codes[0]] {
+        let answers = join_all((0..50).map(async |_| {
+            loop {
+                let answer = nico.on_another_device().logs_in_with(code).await;
+                assert!(answer.http_status() < 500, "{}", answer.text());
+                // So many passwords at once make the server busy.
+                if answer.code().as_deref() != Some("UNAVAILABLE") {
+                    return answer.without_errors();
+                }
+            }
+        }))
+        .await;
+        let (won, codes) = outcomes(&answers);
+        assert_eq!(
+            (won, codes),
+            (1, vec!["input.code INVALID_CODE".to_owned()])
+        );
+    }
+    app.runs_all_jobs().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

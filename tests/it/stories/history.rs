@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACCOUNT_EVENTS, CHANGE_PASSWORD, DELETE_USER, NODE, Person, REVOKE_SESSION,
-    REVOKE_USER_SESSIONS, SESSIONS, SET_USER_ROLE, TestApp, UPDATE_PROFILE, UPDATE_USER,
+    ACCOUNT_EVENTS, Authenticator, CHANGE_PASSWORD, DELETE_USER, DISABLE_SECOND_FACTOR, NODE,
+    Person, REGENERATE_RECOVERY_CODES, RESET_SECOND_FACTOR, REVOKE_SESSION, REVOKE_USER_SESSIONS,
+    SESSIONS, SET_USER_ROLE, TestApp, UPDATE_PROFILE, UPDATE_USER,
 };
 
 /// What happened to this user as this person sees it, oldest first.
@@ -97,6 +98,46 @@ async fn a_reset_by_mail_and_a_stolen_token_are_told() {
             "PASSWORD_RESET",
             "LOGGED_IN",
             "LOGGED_OUT",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_happens_to_a_second_factor_is_told() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    let nico = app.employee("nico").await;
+    let before = kinds(&ada, nico.id()).await.len();
+    let authenticator = Authenticator::set_up(&nico, &app.clock).await;
+    let codes = &authenticator.recovery_codes;
+    nico.logs_in().await.refused_with("SECOND_FACTOR_REQUIRED");
+    nico.logs_in_with("000000")
+        .await
+        .refused_with("INVALID_CODE");
+    nico.logs_in_with(&codes[0]).await.succeeds();
+    let by = |code: &str| json!({ "input": { "currentPassword": nico.password, "code": code } });
+    let answer = nico.asks(REGENERATE_RECOVERY_CODES, by(&codes[1])).await;
+    let code = answer
+        .succeeds()
+        .words("regenerateRecoveryCodes.recoveryCodes.0");
+    nico.asks(DISABLE_SECOND_FACTOR, by(&code)).await.succeeds();
+    Authenticator::set_up(&nico, &app.clock).await;
+    let input = json!({ "input": { "userId": nico.id() } });
+    ada.asks(RESET_SECOND_FACTOR, input).await.succeeds();
+    app.runs_all_jobs().await;
+    assert_eq!(
+        kinds(&ada, nico.id()).await[before..],
+        [
+            "SECOND_FACTOR_ENABLED",
+            "SECOND_FACTOR_FAILED",
+            "RECOVERY_CODE_USED",
+            "LOGGED_IN",
+            "RECOVERY_CODE_USED",
+            "RECOVERY_CODES_REPLACED",
+            "RECOVERY_CODE_USED",
+            "SECOND_FACTOR_DISABLED",
+            "SECOND_FACTOR_ENABLED",
+            "SECOND_FACTOR_RESET",
         ]
     );
 }

@@ -1,5 +1,6 @@
 //! What people do with Muster, told as they see it: through HTTP and their mail.
 
+mod admins_second_factor;
 mod browser_sessions;
 mod changing_tasks;
 mod command_line;
@@ -14,6 +15,7 @@ mod moving;
 mod passwords;
 mod program;
 mod search;
+mod second_factors;
 mod sessions;
 mod sharing;
 mod signing_up;

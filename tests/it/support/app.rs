@@ -244,6 +244,11 @@ impl TestApp {
         self.app.worker().run_until_idle().await.unwrap()
     }
 
+    /// As the worker does at its start and every hour.
+    pub async fn encrypts_anew(&self) {
+        self.app.worker().encrypt_anew().await.unwrap();
+    }
+
     /// As the worker does every hour.
     pub async fn clears_away(&self) {
         self.app.worker().clear_away().await.unwrap();

@@ -3,6 +3,7 @@
 
 mod answer;
 mod app;
+mod authenticator;
 pub mod database;
 mod inbox;
 mod operation;
@@ -14,6 +15,7 @@ pub mod servers;
 
 pub use answer::Answer;
 pub use app::TestApp;
+pub use authenticator::Authenticator;
 pub use database::TestDatabase;
 pub use inbox::assert_mail;
 pub use operation::*;

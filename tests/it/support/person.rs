@@ -171,6 +171,14 @@ impl Person {
         answer
     }
 
+    /// With a code besides the password.
+    pub async fn logs_in_with(&self, code: &str) -> Answer {
+        let input = json!({ "login": self.username, "password": self.password, "code": code });
+        let answer = self.asks(LOG_IN, json!({ "input": input })).await;
+        self.keeps_tokens(&answer, "logIn");
+        answer
+    }
+
     pub async fn refreshes(&self) -> Answer {
         let input = json!({ "refreshToken": self.tokens().refresh });
         let answer = self.asks(REFRESH_SESSION, json!({ "input": input })).await;

@@ -14,6 +14,7 @@ pub(super) fn viewer(role: Role, number: u128) -> Actor {
     Actor::User(Viewer {
         id: user_id(number),
         role,
+        lacks_second_factor: false,
         session_id: None,
     })
 }

@@ -1,0 +1,109 @@
+//! A server that asks a second factor of every admin.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::support::{
+    APPROVALS, Authenticator, CREATE_TASK, DASHBOARD, DISABLE_SECOND_FACTOR, PASSWORD, SESSIONS,
+    SET_USER_ROLE, TASKS, TestApp, USERS,
+};
+
+const REQUIRED: &[(&str, &str)] = &[("ADMIN_SECOND_FACTOR", "required")];
+const STEP: TimeDelta = TimeDelta::seconds(30);
+
+#[tokio::test]
+async fn an_admin_may_do_what_an_employee_may_until_they_have_a_second_factor() {
+    let app = TestApp::start_with(REQUIRED).await;
+    let ada = app.admin("ada").await;
+    let query = "{ viewer { role viewerCanSetRole secondFactor { enabled required } } }";
+    let lead = json!({ "role": "ADMIN", "viewerCanSetRole": false, "secondFactor": { "enabled": false, "required": true } });
+    let answer = ada.sends(query, json!({})).await.succeeds();
+    assert_eq!(answer.data("viewer"), lead);
+    for operation in [DASHBOARD, SESSIONS] {
+        ada.asks(operation, json!({})).await.succeeds();
+    }
+    for operation in [USERS, APPROVALS, TASKS] {
+        let answer = ada.asks(operation, json!({})).await.fails_with("FORBIDDEN");
+        assert!(answer.text().contains("Set up a second factor first"));
+    }
+    let input = json!({ "input": { "title": "Count the chairs" } });
+    ada.asks(CREATE_TASK, input).await.fails_with("FORBIDDEN");
+    // Whom an employee does not see is not seen.
+    let nico = app.stranger("nico");
+    let id = nico.signs_up().await;
+    let query = "query ($id: ID!) { user(id: $id) { username } }";
+    let answer = ada.sends(query, json!({ "id": id })).await.succeeds();
+    assert_eq!(answer.data("user"), json!(null));
+
+    Authenticator::set_up(&ada, &app.clock).await;
+    let answer = ada.sends(query, json!({ "id": id })).await.succeeds();
+    assert_eq!(answer.data("user.username"), "nico");
+    ada.approves(&id).await;
+    // Nothing is asked of others.
+    nico.logs_in().await.succeeds();
+    let query = "{ viewer { secondFactor { required } } }";
+    let answer = nico.sends(query, json!({})).await.succeeds();
+    assert_eq!(answer.data("viewer.secondFactor.required"), false);
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn the_answer_to_a_log_in_shows_what_the_admin_may_do_now() {
+    let app = TestApp::start_with(REQUIRED).await;
+    let ada = app.admin("ada").await;
+    let answer = ada.logs_in().await.succeeds();
+    assert_eq!(answer.data("logIn.user.viewerCanSetRole"), false);
+    let authenticator = Authenticator::set_up(&ada, &app.clock).await;
+    app.clock.advance(STEP);
+    let answer = ada.logs_in_with(&authenticator.code()).await.succeeds();
+    assert_eq!(answer.data("logIn.user.viewerCanSetRole"), true);
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn it_counts_from_the_next_request_on_at_every_process() {
+    let here = TestApp::start_with(REQUIRED).await;
+    let ada = here.admin("ada").await;
+    let there = here.restarts_with(REQUIRED).await;
+    let elsewhere = ada.at(&there);
+    let answer = elsewhere.asks(USERS, json!({})).await;
+    answer.fails_with("FORBIDDEN");
+    Authenticator::set_up(&ada, &here.clock).await;
+    elsewhere.asks(USERS, json!({})).await.succeeds();
+
+    // A manager who is made an admin can do less, until they have set it up.
+    let mia = here.manager("mia").await;
+    let elsewhere = mia.at(&there);
+    elsewhere.asks(TASKS, json!({})).await.succeeds();
+    let input = json!({ "input": { "userId": mia.id(), "role": "ADMIN" } });
+    ada.asks(SET_USER_ROLE, input).await.succeeds();
+    elsewhere
+        .asks(TASKS, json!({}))
+        .await
+        .fails_with("FORBIDDEN");
+    Authenticator::set_up(&mia, &here.clock).await;
+    elsewhere.asks(APPROVALS, json!({})).await.succeeds();
+    here.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn it_cannot_be_disabled_by_an_admin() {
+    let app = TestApp::start_with(REQUIRED).await;
+    let ada = app.admin("ada").await;
+    let authenticator = Authenticator::set_up(&ada, &app.clock).await;
+    let input = json!({ "currentPassword": PASSWORD, "code": authenticator.recovery_codes[0] });
+    let input = json!({ "input": input });
+    let answer = ada.asks(DISABLE_SECOND_FACTOR, input.clone()).await;
+    answer.refused_for(&["NOT_ALLOWED"]);
+    ada.asks(USERS, json!({})).await.succeeds();
+    // Where it is optional, it can.
+    let optional = app.restarts_with(&[]).await;
+    let elsewhere = ada.at(&optional);
+    elsewhere
+        .asks(DISABLE_SECOND_FACTOR, input)
+        .await
+        .succeeds();
+    elsewhere.asks(USERS, json!({})).await.succeeds();
+    ada.asks(USERS, json!({})).await.fails_with("FORBIDDEN");
+    app.runs_all_jobs().await;
+}
