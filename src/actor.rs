@@ -1,7 +1,7 @@
 //! Who is asking. An [`Actor`] is made once per request, from what the store
 //! says now about the session, and handed to everything that reads or decides.
 
-use crate::entity::{Role, SessionId, UserId, user};
+use crate::entity::{ApiTokenAccess, ApiTokenId, Role, SessionId, UserId, user};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
@@ -23,11 +23,34 @@ pub struct Viewer {
     pub role: Role,
     /// Their role asks for a second factor, and they have none yet.
     pub lacks_second_factor: bool,
-    /// None for the owner of a new account in the answer to `signUp`, who has no session yet.
-    pub session_id: Option<SessionId>,
+    pub signed_in_by: SignedInBy,
+}
+
+/// What a viewer showed to be taken for who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignedInBy {
+    Session(SessionId),
+    ApiToken {
+        id: ApiTokenId,
+        access: ApiTokenAccess,
+    },
+    /// A sign-up: its answer shows the newcomer to themselves, and lets them do nothing.
+    SignUp,
 }
 
 impl Viewer {
+    /// Whether it is an API token that stands for them.
+    pub fn is_script(&self) -> bool {
+        matches!(self.signed_in_by, SignedInBy::ApiToken { .. })
+    }
+
+    pub fn session_id(&self) -> Option<SessionId> {
+        match self.signed_in_by {
+            SignedInBy::Session(id) => Some(id),
+            SignedInBy::ApiToken { .. } | SignedInBy::SignUp => None,
+        }
+    }
+
     /// The same person, who may do what everybody may until they have set up a second factor.
     #[must_use]
     pub fn without_second_factor(self) -> Self {
@@ -57,7 +80,11 @@ impl Actor {
     pub fn with_role_of(self, user: &user::Model) -> Self {
         match self {
             Self::User(viewer) if viewer.id == user.id => Self::User(Viewer {
-                role: user.role,
+                role: match viewer.signed_in_by {
+                    // It goes no further than it went.
+                    SignedInBy::ApiToken { .. } => viewer.role.min(user.role),
+                    SignedInBy::Session(_) | SignedInBy::SignUp => user.role,
+                },
                 lacks_second_factor: false,
                 ..viewer
             }),
@@ -68,5 +95,79 @@ impl Actor {
     /// Whether this is a user of at least that role.
     pub fn has(&self, role: Role) -> bool {
         self.viewer().is_some_and(|viewer| viewer.role >= role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::entity::UserStatus;
+    use crate::entity::user::PasswordHash;
+
+    const ID: UserId = UserId(Uuid::from_u128(1));
+
+    fn actor(role: Role, signed_in_by: SignedInBy) -> Actor {
+        Actor::User(Viewer {
+            id: ID,
+            role,
+            lacks_second_factor: false,
+            signed_in_by,
+        })
+    }
+
+    fn user(id: UserId, role: Role) -> user::Model {
+        user::Model {
+            id,
+            username: "someone".into(),
+            username_key: "someone".into(),
+            username_skeleton: "someone".into(),
+            email: "someone@example.com".into(),
+            email_key: "someone@example.com".into(),
+            password_hash: PasswordHash(String::new()),
+            first_name: None,
+            last_name: None,
+            role,
+            status: UserStatus::Active,
+            time_zone: "UTC".into(),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            updated_at: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_role_that_changed_is_seen_at_once_but_lifts_no_token() {
+        let session = SignedInBy::Session(SessionId(Uuid::from_u128(2)));
+        let token = SignedInBy::ApiToken {
+            id: ApiTokenId(Uuid::from_u128(3)),
+            access: ApiTokenAccess::Full,
+        };
+        for (signed_in_by, before, now, expected) in [
+            (session, Role::Employee, Role::Admin, Role::Admin),
+            (session, Role::Admin, Role::Employee, Role::Employee),
+            (token, Role::Employee, Role::Admin, Role::Employee),
+            (token, Role::Admin, Role::Employee, Role::Employee),
+        ] {
+            let actor = actor(before, signed_in_by).with_role_of(&user(ID, now));
+            let viewer = actor.viewer().unwrap();
+            assert_eq!(viewer.role, expected, "{signed_in_by:?} {before:?}");
+            assert_eq!(viewer.is_script(), signed_in_by == token);
+        }
+        let other = user(UserId(Uuid::from_u128(9)), Role::Admin);
+        let employee = actor(Role::Employee, session);
+        assert_eq!(employee.with_role_of(&other), employee);
+        assert_eq!(Actor::Anonymous.with_role_of(&other), Actor::Anonymous);
+    }
+
+    #[test]
+    fn a_role_has_what_is_below_it() {
+        let session = SignedInBy::Session(SessionId(Uuid::from_u128(2)));
+        let manager = actor(Role::Manager, session);
+        assert!(manager.has(Role::Employee) && manager.has(Role::Manager));
+        assert!(!manager.has(Role::Admin));
+        for nobody in [Actor::Anonymous, Actor::Refused, Actor::System] {
+            assert!(!nobody.has(Role::Employee) && nobody.user_id().is_none());
+        }
     }
 }

@@ -20,6 +20,12 @@ pub enum Error {
     /// The role would do, but may not be used without a second factor, and there is none.
     #[error("this needs a second factor")]
     SecondFactorMissing,
+    /// The API token may only read.
+    #[error("this API token is read-only")]
+    ReadOnlyToken,
+    /// No API token may do this: it would outlive what it was made by.
+    #[error("this needs a session")]
+    SessionNeeded,
     /// The request itself is wrong, such as a page size; the text tells what to do.
     #[error("bad input: {0}")]
     BadUserInput(String),

@@ -20,6 +20,7 @@ mod m20261121_000007_installation;
 mod m20261121_000008_indexes;
 mod m20261121_000009_account_events;
 mod m20261121_000010_second_factors;
+mod m20261121_000012_api_tokens;
 
 pub struct Migrator;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_indexes::Migration),
             Box::new(m20261121_000009_account_events::Migration),
             Box::new(m20261121_000010_second_factors::Migration),
+            Box::new(m20261121_000012_api_tokens::Migration),
         ]
     }
 }

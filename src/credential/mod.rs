@@ -14,7 +14,7 @@ mod second_factor;
 mod totp;
 
 pub use access_token::{AccessToken, Claims};
-pub use opaque_token::{RefreshToken, ResetToken};
+pub use opaque_token::{ApiToken, RefreshToken, ResetToken};
 pub use password::{Passwords, Verdict};
 pub use recovery_code::RecoveryCode;
 pub use second_factor::{EncryptedSecret, RECOVERY_CODES, SecondFactorCode, SecondFactors};
@@ -86,6 +86,11 @@ impl Tokens {
     /// session lasts is for the store to say.
     pub fn verify_access(&self, text: &str) -> Option<Claims> {
         self.signer.verify(text, self.clock.now())
+    }
+
+    /// A token for a script: 256 random bits.
+    pub fn api_token(&self) -> ApiToken {
+        ApiToken::from_bytes(self.generator.bytes())
     }
 
     /// The refresh token of a new session: 256 random bits.

@@ -14,19 +14,19 @@ use crate::config::Secret;
 const BYTES: usize = 32;
 
 macro_rules! opaque_token {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name(String);
 
         impl $name {
             pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Self {
-                Self(URL_SAFE_NO_PAD.encode(bytes))
+                Self(format!("{}{}", $prefix, URL_SAFE_NO_PAD.encode(bytes)))
             }
 
             /// None for what cannot be one of ours, however it was spelled.
             pub fn parse(text: &str) -> Option<Self> {
-                let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+                let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix($prefix)?).ok()?;
                 (bytes.len() == BYTES).then(|| Self(text.to_owned()))
             }
 
@@ -51,12 +51,18 @@ macro_rules! opaque_token {
 
 opaque_token! {
     /// Keeps a session going; good for one use.
-    RefreshToken
+    RefreshToken, ""
 }
 
 opaque_token! {
     /// Lets its holder choose a new password; good for one use.
-    ResetToken
+    ResetToken, ""
+}
+
+opaque_token! {
+    /// Lets a script act for its owner. It begins with a word that tools which look for leaked
+    /// secrets can find, and by which it is told from an access token.
+    ApiToken, "muster_"
 }
 
 /// Derives tokens from things that are not secret, by a secret that is not in the database.

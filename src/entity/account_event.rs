@@ -56,6 +56,8 @@ pub enum AccountEventKind {
     Reactivated,
     UsernameChanged,
     EmailChanged,
+    ApiTokenCreated,
+    ApiTokenRevoked,
     Deleted,
 }
 

@@ -90,6 +90,7 @@ typed_ids! {
     ResetTokenId, ResetToken, "reset_token";
     DeliveryId, Delivery, "delivery";
     AccountEventId, AccountEvent, "account_event";
+    ApiTokenId, ApiToken, "api_token";
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

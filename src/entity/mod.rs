@@ -2,6 +2,7 @@
 //! rule lives here: what may happen to a row is said in `policy` and `service`.
 
 pub mod account_event;
+pub mod api_token;
 pub mod approval;
 pub mod delivery;
 mod id;
@@ -15,10 +16,12 @@ pub mod task;
 pub mod user;
 
 pub use account_event::AccountEventKind;
+pub use api_token::ApiTokenAccess;
 pub use approval::ApprovalDecision;
 pub use delivery::{DeliveryState, MailKind};
 pub use id::{
-    AccountEventId, ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId, UserId,
+    AccountEventId, ApiTokenId, ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId,
+    UserId,
 };
 pub use second_factor::SecondFactorChange;
 pub use task::TaskStatus;

@@ -6,8 +6,8 @@
 use async_graphql::{Context, TypeDirective};
 
 use super::types::Role as RoleType;
-use crate::actor::Actor;
-use crate::entity::Role;
+use crate::actor::{Actor, SignedInBy};
+use crate::entity::{ApiTokenAccess, Role};
 use crate::error::{Error, Result};
 
 /// Who may resolve a field. Roles are ordered ADMIN > MANAGER > EMPLOYEE; a field asks for at
@@ -19,57 +19,102 @@ pub fn auth(#[graphql(desc = "The least role that may resolve the field.")] requ
 #[TypeDirective(location = "FieldDefinition")]
 pub fn public() {}
 
-/// Declares the role that each guarded root field asks for.
+/// API tokens cannot do this: log in. It is about what one proves oneself with, and a token that
+/// could change that would outlive its own end.
+#[TypeDirective(location = "FieldDefinition")]
+pub fn session() {}
+
+/// What a guarded root field asks for.
+#[derive(Clone, Copy)]
+pub struct Guard {
+    role: Role,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    /// A write that no API token may do.
+    Session,
+}
+
+impl From<Guard> for RoleType {
+    fn from(guard: Guard) -> Self {
+        guard.role.into()
+    }
+}
+
+/// Declares what each guarded root field asks for.
 macro_rules! require {
-    ($($field:ident: $role:ident,)*) => {
-        $(pub const $field: Role = Role::$role;)*
+    ($($kind:ident { $($field:ident: $role:ident,)* })*) => {
+        $($(pub const $field: Guard = Guard { role: Role::$role, kind: Kind::$kind };)*)*
     };
 }
 
 require! {
-    NODE: Employee,
-    NODES: Employee,
-    DASHBOARD: Employee,
-    SESSIONS: Employee,
-    USER: Employee,
-    USERS: Manager,
-    APPROVALS: Admin,
-    TASK: Employee,
-    TASKS: Manager,
-    STATS: Manager,
-    ACCOUNT_EVENTS: Employee,
-
-    LOG_OUT: Employee,
-    REVOKE_SESSION: Employee,
-    REVOKE_USER_SESSIONS: Admin,
-    CHANGE_PASSWORD: Employee,
-    START_SECOND_FACTOR: Employee,
-    CONFIRM_SECOND_FACTOR: Employee,
-    DISABLE_SECOND_FACTOR: Employee,
-    REGENERATE_RECOVERY_CODES: Employee,
-    RESET_SECOND_FACTOR: Admin,
-    UPDATE_PROFILE: Employee,
-    APPROVE_USER: Admin,
-    REJECT_USER: Admin,
-    UPDATE_USER: Manager,
-    SET_USER_ROLE: Admin,
-    DELETE_USER: Admin,
-    CREATE_TASK: Manager,
-    UPDATE_TASK: Manager,
-    SET_TASK_STATUS: Employee,
-    ASSIGN_TASK: Manager,
-    DELETE_TASK: Manager,
-    REQUEST_TASK_REPORT: Manager,
+    Read {
+        NODE: Employee,
+        NODES: Employee,
+        DASHBOARD: Employee,
+        SESSIONS: Employee,
+        USER: Employee,
+        USERS: Manager,
+        APPROVALS: Admin,
+        TASK: Employee,
+        TASKS: Manager,
+        STATS: Manager,
+        ACCOUNT_EVENTS: Employee,
+        API_TOKENS: Employee,
+    }
+    Session {
+        LOG_OUT: Employee,
+        REVOKE_SESSION: Employee,
+        CHANGE_PASSWORD: Employee,
+        START_SECOND_FACTOR: Employee,
+        CONFIRM_SECOND_FACTOR: Employee,
+        DISABLE_SECOND_FACTOR: Employee,
+        REGENERATE_RECOVERY_CODES: Employee,
+        CREATE_API_TOKEN: Employee,
+    }
+    Write {
+        REVOKE_USER_SESSIONS: Admin,
+        REVOKE_API_TOKEN: Employee,
+        RESET_SECOND_FACTOR: Admin,
+        UPDATE_PROFILE: Employee,
+        APPROVE_USER: Admin,
+        REJECT_USER: Admin,
+        UPDATE_USER: Manager,
+        SET_USER_ROLE: Admin,
+        DELETE_USER: Admin,
+        CREATE_TASK: Manager,
+        UPDATE_TASK: Manager,
+        SET_TASK_STATUS: Employee,
+        ASSIGN_TASK: Manager,
+        DELETE_TASK: Manager,
+        REQUEST_TASK_REPORT: Manager,
+    }
 }
 
-/// The actor, if they have at least this role.
-pub(super) fn require(ctx: &Context<'_>, role: Role) -> Result<Actor> {
+/// The actor, if they may knock: they have at least this role, and if they are a script, its token
+/// goes this far.
+pub(super) fn require(ctx: &Context<'_>, guard: Guard) -> Result<Actor> {
     let actor = actor(ctx);
-    match actor {
-        Actor::User(viewer) if viewer.role >= role => Ok(actor),
-        Actor::User(viewer) if viewer.lacks_second_factor => Err(Error::SecondFactorMissing),
-        Actor::User(_) => Err(Error::Forbidden(role)),
-        Actor::Anonymous | Actor::Refused | Actor::System => Err(Error::Unauthenticated),
+    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    if viewer.role < guard.role {
+        return Err(if viewer.lacks_second_factor {
+            Error::SecondFactorMissing
+        } else {
+            Error::Forbidden(guard.role)
+        });
+    }
+    let SignedInBy::ApiToken { access, .. } = viewer.signed_in_by else {
+        return Ok(actor);
+    };
+    match (guard.kind, access) {
+        (Kind::Session, _) => Err(Error::SessionNeeded),
+        (Kind::Write, ApiTokenAccess::Read) => Err(Error::ReadOnlyToken),
+        (Kind::Write, ApiTokenAccess::Full) | (Kind::Read, _) => Ok(actor),
     }
 }
 

@@ -77,6 +77,10 @@ pub enum AccountEventKind {
     UsernameChanged,
     /// The e-mail address was changed by an admin.
     EmailChanged,
+    /// The user made an API token.
+    ApiTokenCreated,
+    /// An API token was revoked, by its owner or by an admin.
+    ApiTokenRevoked,
     /// An admin deleted the user.
     Deleted,
 }

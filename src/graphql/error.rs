@@ -40,6 +40,14 @@ impl From<Error> for async_graphql::Error {
                  admin, and until then an admin may do what an employee may."
                     .to_owned(),
             ),
+            Error::ReadOnlyToken => (
+                "FORBIDDEN",
+                "This API token may only read. Use one whose access is FULL.".to_owned(),
+            ),
+            Error::SessionNeeded => (
+                "FORBIDDEN",
+                "API tokens cannot do this. Log in, and use the access token.".to_owned(),
+            ),
             Error::BadUserInput(message) => (BAD_USER_INPUT, message.clone()),
             Error::RateLimited { retry_after } => {
                 let seconds = seconds(*retry_after);

@@ -14,6 +14,7 @@
 
 mod access;
 mod account_event;
+mod api_token;
 mod approval;
 mod connection;
 pub mod cookie;
@@ -60,6 +61,7 @@ pub struct Query(
     task::TaskQuery,
     stats::StatsQuery,
     account_event::AccountEventQuery,
+    api_token::ApiTokenQuery,
 );
 
 /// Everything that can be changed. Root fields are nullable, so that one that fails leaves the
@@ -69,6 +71,7 @@ pub struct Mutation(
     user::SignUpMutation,
     session::SessionMutation,
     password::PasswordMutation,
+    api_token::ApiTokenMutation,
     second_factor::SecondFactorMutation,
     user::ProfileMutation,
     approval::ApprovalMutation,

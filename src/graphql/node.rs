@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::access::{self, auth};
 use super::account_event::AccountEvent;
+use super::api_token::ApiToken;
 use super::approval::Approval;
 use super::session::Session;
 use super::task::Task;
@@ -31,6 +32,7 @@ pub enum Node {
     Task(Task),
     Session(Session),
     AccountEvent(AccountEvent),
+    ApiToken(ApiToken),
 }
 
 #[derive(Default)]
@@ -78,7 +80,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
     let db = &muster(ctx).db;
     let wanted: Vec<Option<ObjectId>> = ids.iter().map(|id| id.parse().ok()).collect();
     let (mut users, mut approvals, mut tasks) = (vec![], vec![], vec![]);
-    let (mut sessions, mut events) = (vec![], vec![]);
+    let (mut sessions, mut events, mut tokens) = (vec![], vec![], vec![]);
     for id in wanted.iter().flatten() {
         match id {
             ObjectId::User(id) => users.push(*id),
@@ -86,6 +88,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
             ObjectId::Task(id) => tasks.push(*id),
             ObjectId::Session(id) => sessions.push(*id),
             ObjectId::AccountEvent(id) => events.push(*id),
+            ObjectId::ApiToken(id) => tokens.push(*id),
             // Not objects of the schema.
             ObjectId::ResetToken(_) | ObjectId::Delivery(_) => {}
         }
@@ -112,6 +115,13 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
         for row in store::session::find_many(db, actor, &sessions, now).await? {
             let id = ObjectId::Session(row.id);
             nodes.insert(id, Node::Session(Session::new(*actor, row)));
+        }
+    }
+    if !tokens.is_empty() {
+        let now = request_time(ctx);
+        for row in store::api_token::find_many(db, actor, &tokens, now).await? {
+            let id = ObjectId::ApiToken(row.id);
+            nodes.insert(id, Node::ApiToken(ApiToken::new(*actor, row)));
         }
     }
     if !events.is_empty() {

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::access::{self, auth, public};
+use super::access::{self, auth, public, session};
 use super::muster;
 use super::payload::{UserError, payloads, settle};
 use super::user::User;
@@ -111,7 +111,7 @@ impl PasswordMutation {
     }
 
     /// Sets a new password. Ends the viewer's other sessions, and a mail tells. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::CHANGE_PASSWORD.into()))]
+    #[graphql(directive = auth::apply(access::CHANGE_PASSWORD.into()), directive = session::apply())]
     async fn change_password(
         &self,
         ctx: &Context<'_>,

@@ -3,7 +3,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::access::{self, auth};
+use super::access::{self, auth, session};
 use super::payload::{UserError, payloads, settle};
 use super::types::DateTime;
 use super::user::User;
@@ -162,7 +162,7 @@ impl SecondFactorMutation {
     /// Begins to set up an authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 seconds). Nothing
     /// changes until `confirmSecondFactor`, within 15 minutes; starting again makes a new secret.
     /// NOT_ALLOWED while there is a second factor. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::START_SECOND_FACTOR.into()))]
+    #[graphql(directive = auth::apply(access::START_SECOND_FACTOR.into()), directive = session::apply())]
     async fn start_second_factor(
         &self,
         ctx: &Context<'_>,
@@ -186,7 +186,7 @@ impl SecondFactorMutation {
 
     /// Enables the second factor that was started, by a first code of the app. Ends the viewer's
     /// other sessions, and a mail tells. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::CONFIRM_SECOND_FACTOR.into()))]
+    #[graphql(directive = auth::apply(access::CONFIRM_SECOND_FACTOR.into()), directive = session::apply())]
     async fn confirm_second_factor(
         &self,
         ctx: &Context<'_>,
@@ -211,7 +211,7 @@ impl SecondFactorMutation {
 
     /// Goes back to the password alone; recovery codes are void then. NOT_ALLOWED without a second
     /// factor, and while the server asks one of the viewer. A mail tells. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::DISABLE_SECOND_FACTOR.into()))]
+    #[graphql(directive = auth::apply(access::DISABLE_SECOND_FACTOR.into()), directive = session::apply())]
     async fn disable_second_factor(
         &self,
         ctx: &Context<'_>,
@@ -241,7 +241,7 @@ impl SecondFactorMutation {
 
     /// Makes ten new recovery codes; the earlier ones are void. NOT_ALLOWED without a second factor.
     /// A mail tells. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::REGENERATE_RECOVERY_CODES.into()))]
+    #[graphql(directive = auth::apply(access::REGENERATE_RECOVERY_CODES.into()), directive = session::apply())]
     async fn regenerate_recovery_codes(
         &self,
         ctx: &Context<'_>,

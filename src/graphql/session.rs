@@ -3,12 +3,12 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
-use super::access::{self, auth, public};
+use super::access::{self, auth, public, session};
 use super::payload::{UserError, payloads, settle};
 use super::types::DateTime;
 use super::user::User;
 use super::{cookie, muster, request_time};
-use crate::actor::Actor;
+use crate::actor::{Actor, Viewer};
 use crate::entity::session::Model;
 use crate::error::{Error, Result};
 use crate::service;
@@ -62,7 +62,7 @@ impl Session {
 
     /// Whether this request belongs to this session.
     async fn is_current(&self) -> bool {
-        let current = self.actor.viewer().and_then(|viewer| viewer.session_id);
+        let current = self.actor.viewer().and_then(Viewer::session_id);
         current == Some(self.row.id)
     }
 }
@@ -274,7 +274,7 @@ impl SessionMutation {
 
     /// Ends this session, its access token included. A browser session is ended by its cookie, too,
     /// when the access token is gone or past. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::LOG_OUT.into()))]
+    #[graphql(directive = auth::apply(access::LOG_OUT.into()), directive = session::apply())]
     async fn log_out(
         &self,
         ctx: &Context<'_>,
@@ -311,7 +311,7 @@ impl SessionMutation {
     }
 
     /// Ends one of the viewer's own sessions, its access token included. Requires EMPLOYEE.
-    #[graphql(directive = auth::apply(access::REVOKE_SESSION.into()))]
+    #[graphql(directive = auth::apply(access::REVOKE_SESSION.into()), directive = session::apply())]
     async fn revoke_session(
         &self,
         ctx: &Context<'_>,

@@ -19,7 +19,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::actor::Viewer;
+    use crate::actor::{SignedInBy, Viewer};
     use crate::entity::{AccountEventId, AccountEventKind, UserId};
 
     #[test]
@@ -29,7 +29,7 @@ mod tests {
                 id: UserId(Uuid::from_u128(1)),
                 role,
                 lacks_second_factor: false,
-                session_id: None,
+                signed_in_by: SignedInBy::SignUp,
             })
         };
         let by = |actor_id: Option<u128>| AccountEvent {

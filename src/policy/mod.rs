@@ -4,6 +4,7 @@
 //! is said in `graphql::access`, which rows exist for an actor in `store`.
 
 pub mod account_event;
+pub mod api_token;
 pub mod second_factor;
 pub mod task;
 pub mod user;

@@ -49,7 +49,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::actor::Viewer;
+    use crate::actor::{SignedInBy, Viewer};
     use crate::entity::user::PasswordHash;
     use crate::entity::{UserId, UserStatus};
 
@@ -61,7 +61,7 @@ mod tests {
             id: VIEWER,
             role,
             lacks_second_factor: false,
-            session_id: None,
+            signed_in_by: SignedInBy::SignUp,
         })
     }
 

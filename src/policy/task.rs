@@ -54,7 +54,7 @@ pub fn is_assignable(user: &User) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::Viewer;
+    use crate::actor::{SignedInBy, Viewer};
     use crate::entity::{TaskId, TaskStatus, UserId};
     use chrono::DateTime;
     use uuid::Uuid;
@@ -95,7 +95,7 @@ mod tests {
                 id: VIEWER,
                 role,
                 lacks_second_factor: false,
-                session_id: None,
+                signed_in_by: SignedInBy::SignUp,
             });
             let task = task(assignee);
             assert_eq!(

@@ -1,7 +1,7 @@
 //! What may be done to a user.
 
 use super::{NotAllowed, Verdict, allow_if};
-use crate::actor::Actor;
+use crate::actor::{Actor, Viewer};
 use crate::entity::user::Model as User;
 use crate::entity::{Role, UserStatus};
 
@@ -32,11 +32,16 @@ pub fn may_update(actor: &Actor, user: &User) -> Verdict {
     }
 }
 
-/// Change what a user logs in with. Comes after `may_update`.
-pub fn may_update_log_in(actor: &Actor) -> Verdict {
+/// Change what a user logs in with. Comes after `may_update`. A script that could change the
+/// address of its owner could have a new password mailed there.
+pub fn may_update_log_in(actor: &Actor, user: &User) -> Verdict {
     allow_if(
         *actor == Actor::System || actor.has(Role::Admin),
         "Only admins can change a username or an e-mail address.",
+    )?;
+    allow_if(
+        !(is_self(actor, user) && actor.viewer().is_some_and(Viewer::is_script)),
+        "An API token cannot change what its owner logs in with.",
     )
 }
 
@@ -89,9 +94,9 @@ pub fn may_decide(actor: &Actor, user: &User) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::Viewer;
-    use crate::entity::UserId;
+    use crate::actor::SignedInBy;
     use crate::entity::user::PasswordHash;
+    use crate::entity::{ApiTokenAccess, ApiTokenId, UserId};
     use chrono::DateTime;
     use uuid::Uuid;
 
@@ -103,7 +108,7 @@ mod tests {
             id: VIEWER,
             role,
             lacks_second_factor: false,
-            session_id: None,
+            signed_in_by: SignedInBy::SignUp,
         })
     }
 
@@ -154,6 +159,28 @@ mod tests {
                 "role {row:?}"
             );
             assert_eq!(may_delete(&actor, &user).is_ok(), delete, "delete {row:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_cannot_change_what_its_owner_logs_in_with() {
+        let script = Actor::User(Viewer {
+            signed_in_by: SignedInBy::ApiToken {
+                id: ApiTokenId(Uuid::from_u128(3)),
+                access: ApiTokenAccess::Full,
+            },
+            ..*actor(Role::Admin).viewer().unwrap()
+        });
+        for (actor, id, expected) in [
+            (script, VIEWER, false),
+            (script, OTHER, true),
+            (actor(Role::Admin), VIEWER, true),
+            (actor(Role::Manager), OTHER, false),
+            (Actor::System, VIEWER, true),
+        ] {
+            let user = user(id, Role::Admin, UserStatus::Active);
+            let verdict = may_update_log_in(&actor, &user);
+            assert_eq!(verdict.is_ok(), expected, "{actor:?}");
         }
     }
 

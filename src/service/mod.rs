@@ -6,6 +6,7 @@
 //! Nothing slow happens while a transaction is open: no Argon2, no network. On
 //! `SQLite` it would stop every writer.
 
+pub mod api_token;
 pub mod approval;
 pub mod delivery;
 pub mod demo;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::actor::{Actor, Viewer};
+use crate::actor::{Actor, SignedInBy};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -91,19 +92,19 @@ impl Context {
         let Actor::User(viewer) = actor else {
             return Ok(*actor);
         };
-        let session_id = viewer.session_id.ok_or(Error::Unauthenticated)?;
-        let standing = store::session::find_standing(tx, session_id)
-            .await?
-            .filter(|standing| standing.is_of(viewer.id, self.now()))
-            .ok_or(Error::Unauthenticated)?;
-        Ok(Actor::User(second_factor::in_force(
-            self,
-            Viewer {
-                role: standing.role,
-                ..*viewer
-            },
-            standing.second_factor_enabled_at.is_some(),
-        )))
+        let now = self.now();
+        let standing = match viewer.signed_in_by {
+            SignedInBy::Session(id) => store::session::find_standing(tx, id)
+                .await?
+                .filter(|standing| standing.is_of(viewer.id, now))
+                .map(|standing| session::viewer(self, id, &standing)),
+            SignedInBy::ApiToken { id, .. } => store::api_token::find_standing_of(tx, id)
+                .await?
+                .filter(|standing| standing.is_good(now))
+                .map(|standing| api_token::viewer(self, &standing)),
+            SignedInBy::SignUp => None,
+        };
+        standing.map(Actor::User).ok_or(Error::Unauthenticated)
     }
 
     /// Does a verb again that the database gave up in favour of another one, as it does with one of

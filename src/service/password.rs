@@ -75,6 +75,7 @@ pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User
     let user = find_holder(&tx, stored, now).await?;
     let user = set_password(cx, &tx, user, hash, now).await?;
     store::session::delete_all_of(&tx, user.id, None).await?;
+    store::api_token::delete_all_of(&tx, user.id).await?;
     let (kind, id) = (AccountEventKind::PasswordReset, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;
@@ -98,7 +99,7 @@ pub async fn change(
     let current = find_proven(&tx, &actor, &user).await?;
     let now = cx.now();
     let user = set_password(cx, &tx, current, hash, now).await?;
-    store::session::delete_all_of(&tx, user.id, viewer.session_id).await?;
+    store::session::delete_all_of(&tx, user.id, viewer.session_id()).await?;
     let (kind, id) = (AccountEventKind::PasswordChanged, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;

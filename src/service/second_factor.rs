@@ -117,7 +117,7 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
         return Err(enabled_already());
     }
     let recovery_codes = issue_recovery_codes(cx, &tx, user.id, now).await?;
-    store::session::delete_all_of(&tx, user.id, viewer.session_id).await?;
+    store::session::delete_all_of(&tx, user.id, viewer.session_id()).await?;
     tell(cx, &tx, &user, SecondFactorChange::Enabled, now).await?;
     let (kind, id) = (AccountEventKind::SecondFactorEnabled, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::history::record;
 use super::input::login_key;
 use super::second_factor::Proof;
-use super::{Context, second_factor};
-use crate::actor::{Actor, Viewer};
+use super::{Context, api_token, second_factor};
+use crate::actor::{Actor, SignedInBy, Viewer};
 pub use crate::credential::RefreshToken;
-use crate::credential::{AccessToken, Verdict};
+use crate::credential::{AccessToken, ApiToken, Verdict};
 use crate::entity::refresh_token::Model as StoredToken;
 use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
@@ -18,6 +18,7 @@ use crate::entity::{AccountEventKind, SessionId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::policy;
+use crate::store::session::Standing;
 use crate::store::{self, Tx};
 
 /// The oldest session beyond these ends at the next log-in (OWASP ASVS 5.0, 7.1.2).
@@ -48,6 +49,9 @@ pub struct LogIn {
 
 /// Who stands behind this access token now. An error only when the store cannot tell.
 pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
+    if let Some(token) = ApiToken::parse(token) {
+        return api_token::authenticate(cx, &token).await;
+    }
     let Some(claims) = cx.tokens.verify_access(token) else {
         return Ok(Actor::Refused);
     };
@@ -55,15 +59,19 @@ pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
     Ok(standing
         .filter(|standing| standing.is_of(claims.user_id, cx.now()))
         .map_or(Actor::Refused, |standing| {
-            let viewer = Viewer {
-                id: standing.user_id,
-                role: standing.role,
-                lacks_second_factor: false,
-                session_id: Some(claims.session_id),
-            };
-            let enabled = standing.second_factor_enabled_at.is_some();
-            Actor::User(second_factor::in_force(cx, viewer, enabled))
+            Actor::User(viewer(cx, claims.session_id, &standing))
         }))
+}
+
+/// The user of a session, as far as they may go.
+pub(super) fn viewer(cx: &Context, id: SessionId, standing: &Standing) -> Viewer {
+    let viewer = Viewer {
+        id: standing.user_id,
+        role: standing.role,
+        lacks_second_factor: false,
+        signed_in_by: SignedInBy::Session(id),
+    };
+    second_factor::in_force(cx, viewer, standing.second_factor_enabled_at.is_some())
 }
 
 /// Who logged in, as they see themselves.
@@ -166,7 +174,7 @@ async fn open(cx: &Context, input: &LogIn, user: Option<&User>) -> Result<Logged
         id: user.id,
         role: user.role,
         lacks_second_factor: false,
-        session_id: Some(session.id),
+        signed_in_by: SignedInBy::Session(session.id),
     };
     Ok(LoggedIn {
         tokens: Tokens {
@@ -274,7 +282,7 @@ async fn unused_successor(
 pub async fn log_out(cx: &Context, actor: &Actor, everywhere: bool) -> Result<()> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let (tx, _) = cx.begin(actor).await?;
-    if let Some(session_id) = viewer.session_id {
+    if let Some(session_id) = viewer.session_id() {
         store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
     }
     finish_log_out(cx, tx, viewer.id, everywhere).await

@@ -196,7 +196,7 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
         ("username", input.username.is_absent()),
         ("email", input.email.is_absent()),
     ] {
-        if !is_absent && let Err(refusal) = policy::user::may_update_log_in(actor) {
+        if !is_absent && let Err(refusal) = policy::user::may_update_log_in(actor, &before) {
             // What is wrong with it otherwise is not for this actor to mend.
             form.replace(refusal.at(field));
         }
@@ -224,6 +224,7 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
     save(&tx, &before, &mut user, now).await?;
     if user.status == UserStatus::Deactivated && before.status == UserStatus::Active {
         store::session::delete_all_of(&tx, user.id, None).await?;
+        store::api_token::delete_all_of(&tx, user.id).await?;
     }
     if user.status != before.status || user.email_key != before.email_key {
         store::reset_token::end_all_of(&tx, Some(user.id), now).await?;

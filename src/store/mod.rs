@@ -5,6 +5,7 @@
 pub mod account_event;
 mod address;
 mod among;
+pub mod api_token;
 pub mod approval;
 mod backup;
 mod change;

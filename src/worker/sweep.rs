@@ -105,6 +105,7 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
         tx,
         store::reset_token::delete_expired(&tx, yesterday, limit)
     );
+    in_batches!(tx, store::api_token::delete_expired(&tx, now, limit));
     in_batches!(
         tx,
         store::account_event::delete_before(&tx, now - history::KEPT, limit)

@@ -19,7 +19,7 @@ use super::page::PageArguments;
 use super::second_factor::SecondFactor;
 use super::task::{TaskConnection, TaskFilter, TaskOrder, tasks_of};
 use super::types::{DateTime, Role, UserStatus};
-use crate::actor::{Actor, Viewer};
+use crate::actor::{Actor, SignedInBy, Viewer};
 use crate::entity::UserId;
 use crate::entity::user::Model;
 use crate::error::Result;
@@ -45,7 +45,7 @@ impl User {
             id: row.id,
             role: row.role,
             lacks_second_factor: false,
-            session_id: None,
+            signed_in_by: SignedInBy::SignUp,
         };
         Self::new(Actor::User(viewer), row)
     }

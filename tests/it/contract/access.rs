@@ -167,7 +167,7 @@ fn row(cells: &[String]) -> String {
 }
 
 /// The field with whatever arguments it must have, and a sibling.
-fn query(schema: &Schema, root: &str, field: &FieldDefinition) -> String {
+pub fn query(schema: &Schema, root: &str, field: &FieldDefinition) -> String {
     let arguments: Vec<String> = field
         .arguments
         .iter()

@@ -1,7 +1,7 @@
 //! What others build on: the schema, its rights, its cost, and the house's own
 //! order.
 
-mod access;
+pub mod access;
 mod architecture;
 mod limits;
 mod nulls;

@@ -1,5 +1,6 @@
 //! What must not happen, whoever tries.
 
+mod api_tokens;
 mod at_once;
 mod enumeration;
 mod ids;

@@ -1,6 +1,7 @@
 //! What people do with Muster, told as they see it: through HTTP and their mail.
 
 mod admins_second_factor;
+mod api_tokens;
 mod browser_sessions;
 mod changing_tasks;
 mod command_line;

@@ -20,11 +20,13 @@ macro_rules! operations {
 
 operations! {
     ACCOUNT_EVENTS: "account_events",
+    API_TOKENS: "api_tokens",
     APPROVALS: "approvals",
     APPROVE_USER: "approve_user",
     ASSIGN_TASK: "assign_task",
     CHANGE_PASSWORD: "change_password",
     CONFIRM_SECOND_FACTOR: "confirm_second_factor",
+    CREATE_API_TOKEN: "create_api_token",
     CREATE_TASK: "create_task",
     DASHBOARD: "dashboard",
     DELETE_TASK: "delete_task",
@@ -42,6 +44,7 @@ operations! {
     REQUEST_TASK_REPORT: "request_task_report",
     RESET_PASSWORD: "reset_password",
     RESET_SECOND_FACTOR: "reset_second_factor",
+    REVOKE_API_TOKEN: "revoke_api_token",
     REVOKE_SESSION: "revoke_session",
     REVOKE_USER_SESSIONS: "revoke_user_sessions",
     SERVER: "server",

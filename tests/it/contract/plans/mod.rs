@@ -24,7 +24,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster::actor::{Actor, Viewer};
+use muster::actor::{Actor, SignedInBy, Viewer};
 use muster::entity::{
     ApprovalDecision, Role, SessionId, TaskId, TaskStatus, UserId, UserStatus, approval, task, user,
 };

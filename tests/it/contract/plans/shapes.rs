@@ -15,7 +15,7 @@ pub(super) fn viewer(role: Role, number: u128) -> Actor {
         id: user_id(number),
         role,
         lacks_second_factor: false,
-        session_id: None,
+        signed_in_by: SignedInBy::SignUp,
     })
 }
 
