@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
-use crate::support::{LOG_IN, Person, REQUEST_PASSWORD_RESET, SIGN_UP, TestApp, UPDATE_USER};
+use crate::support::{
+    LOG_IN, Person, REQUEST_PASSWORD_RESET, SIGN_UP, Statements, TestApp, UPDATE_USER,
+};
 
 /// People of every standing, and somebody who was never here.
 async fn everybody(app: &TestApp) -> Vec<Person> {
@@ -46,6 +48,37 @@ async fn a_wrong_password_is_told_in_the_same_words_to_everybody() {
     assert_eq!(texts.len(), 1, "{texts:?}");
     costs.dedup();
     assert_eq!(costs.len(), 1, "{costs:?}");
+}
+
+#[tokio::test]
+async fn the_same_work_is_done_for_everybody_and_for_nobody() {
+    let app = TestApp::start().await;
+    let asker = app.stranger("asker");
+    let people = everybody(&app).await;
+    app.leaves_jobs();
+    let statements = Statements::listen();
+    let long = "x".repeat(5_000);
+    let mut log_ins = Vec::new();
+    let mut resets = Vec::new();
+    for person in &people {
+        for password in ["wrong", "", &long] {
+            let runs = app.cx.passwords.runs();
+            let input = json!({ "login": person.email, "password": password });
+            let answer = asker.asks(LOG_IN, json!({ "input": input })).await;
+            assert_eq!(app.cx.passwords.runs() - runs, 1);
+            log_ins.push((statements.take(), answer.lasting_headers()));
+        }
+        let runs = app.cx.passwords.runs();
+        let input = json!({ "input": { "email": person.email } });
+        let answer = asker.asks(REQUEST_PASSWORD_RESET, input).await;
+        assert_eq!(app.cx.passwords.runs(), runs);
+        resets.push((statements.take(), answer.lasting_headers()));
+    }
+    for mut found in [log_ins, resets] {
+        assert!(found[0].0.len() > 1, "nothing was heard: {found:?}");
+        found.dedup();
+        assert_eq!(found.len(), 1, "{found:#?}");
+    }
 }
 
 #[tokio::test]

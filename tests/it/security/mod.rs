@@ -13,6 +13,7 @@ mod refresh;
 mod second_factors;
 mod secrets;
 mod stale;
+mod timing;
 mod tokens;
 mod visibility;
 mod wire;

@@ -41,6 +41,15 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// All headers but those that differ from request to request.
+    pub fn lasting_headers(&self) -> Vec<String> {
+        let lasting = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+        lasting.map(|header| format!("{header:?}")).collect()
+    }
+
     /// The body as it came, where the order of keys matters.
     pub fn text(&self) -> &str {
         &self.text

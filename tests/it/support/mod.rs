@@ -12,6 +12,7 @@ pub mod program;
 pub mod proxy;
 pub mod repository;
 pub mod servers;
+mod statements;
 
 pub use answer::Answer;
 pub use app::TestApp;
@@ -20,3 +21,4 @@ pub use database::TestDatabase;
 pub use inbox::assert_mail;
 pub use operation::*;
 pub use person::{PASSWORD, Person};
+pub use statements::Statements;
