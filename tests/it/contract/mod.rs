@@ -7,6 +7,7 @@ mod limits;
 mod nulls;
 mod operations;
 mod plans;
+mod promises;
 mod rooms;
 mod schema;
 pub mod sdl;
