@@ -90,7 +90,7 @@ impl App {
             db,
             clock,
             generator,
-            passwords: Passwords::new(&settings),
+            passwords: Passwords::new(&settings).map_err(|error| error.to_string())?,
             tokens,
             second_factors,
             settings: Arc::new(settings),

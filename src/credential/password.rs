@@ -1,6 +1,9 @@
 //! Passwords: Argon2id with the parameters of OWASP's cheat sheet, off the async
 //! threads, as many at once as there are cores. Each run takes 19 MiB and some
 //! 16 ms of a core, so those who wait are bounded, too.
+//!
+//! The runs have threads of their own, always the same: the allocator keeps the
+//! memory of each thread that ever had a run, and those of tokio are many.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +12,8 @@ use std::thread::available_parallelism;
 use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::guessing::{advice, normal, words};
 use crate::config::Settings;
@@ -29,6 +32,7 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bXVzdGVyLW5vYm9keS0x$tJc5kR
 pub struct Passwords {
     length_min: usize,
     cores: Arc<Semaphore>,
+    threads: Arc<ThreadPool>,
     waiting_max: usize,
     waiting: Arc<AtomicUsize>,
     runs: Arc<AtomicUsize>,
@@ -43,15 +47,24 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    pub fn new(settings: &Settings) -> Self {
+    /// An error when the system has no threads to give.
+    pub fn new(settings: &Settings) -> Result<Self> {
         let cores = available_parallelism().map_or(1, usize::from);
-        Self {
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(cores)
+            .thread_name(|number| format!("passwords-{number}"))
+            // It is in the log already, and fails the one request that it happened to.
+            .panic_handler(|_| {})
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self {
             length_min: settings.password_min_length,
             cores: Arc::new(Semaphore::new(cores)),
+            threads: Arc::new(threads),
             waiting_max: WAITING_MAX,
             waiting: Arc::default(),
             runs: Arc::default(),
-        }
+        })
     }
 
     /// What speaks against this as a new password; `own_words` are the person's names and address.
@@ -133,13 +146,14 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(Error::internal)?;
-        spawn_blocking(move || {
+        let (done, outcome) = oneshot::channel();
+        self.threads.spawn(move || {
             // Held by the work itself: a request that is gone does not free its core early.
             let _permit = permit;
-            work()
-        })
-        .await
-        .map_err(Error::internal)
+            // Nobody may be waiting for it any more.
+            done.send(work()).unwrap_or_default();
+        });
+        outcome.await.map_err(Error::internal)
     }
 }
 
@@ -187,7 +201,7 @@ mod tests {
     const GOOD: &str = "velvet orbit cactus lantern";
 
     fn passwords() -> Passwords {
-        Passwords::new(&crate::config::read(|_| None).unwrap())
+        Passwords::new(&crate::config::read(|_| None).unwrap()).unwrap()
     }
 
     async fn code(password: &str, own_words: &[&str]) -> Option<ProblemCode> {
@@ -344,6 +358,17 @@ mod tests {
         ));
         drop(taken);
         assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
+        assert!(passwords.hash(GOOD).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_run_that_panics_fails_alone_and_frees_its_core() {
+        let passwords = passwords();
+        for _ in 0..20 {
+            let outcome = passwords.off_thread(|| panic!("on purpose")).await;
+            let outcome: Result<()> = outcome;
+            assert!(matches!(outcome, Err(Error::Internal(_))));
+        }
         assert!(passwords.hash(GOOD).await.is_ok());
     }
 }
