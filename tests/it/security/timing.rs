@@ -2,6 +2,8 @@
 //! falls on both sides alike, since they take turns; and chance is given more
 //! rounds, while a difference stays one.
 
+use std::cmp::Ordering;
+
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -38,7 +40,11 @@ fn area(first: &[f64], second: &[f64]) -> f64 {
     let mut area = 0.0;
     for one in first {
         for other in second {
-            area += f64::from(u8::from(one > other)) + f64::from(u8::from(one == other)) / 2.0;
+            area += match one.total_cmp(other) {
+                Ordering::Greater => 1.0,
+                Ordering::Equal => 0.5,
+                Ordering::Less => 0.0,
+            };
         }
     }
     #[allow(clippy::cast_precision_loss, reason = "there are hundreds")]
