@@ -11,6 +11,7 @@ use crate::config::{self, Settings};
 use crate::credential::{Passwords, SecondFactors, Tokens};
 use crate::event::{self, Events, Transport};
 use crate::generator::Generator;
+use crate::limit::Limiter;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
@@ -86,6 +87,11 @@ impl App {
         };
         // Processes on one SQLite file could share it, too, but so could strangers to that file.
         let shared = redis.clone().filter(|_| settings.is_on_postgres());
+        let limiter = if settings.rate_limit {
+            Limiter::new(&secret, clock.clone(), redis.clone(), metrics.clone())
+        } else {
+            Limiter::off()
+        };
         let cx = Context {
             db,
             clock,
@@ -96,6 +102,7 @@ impl App {
             settings: Arc::new(settings),
             events: Events::default(),
             cache: Cache::new(shared, metrics.clone()),
+            limiter,
             metrics,
             client: Client::default(),
         };

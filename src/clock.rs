@@ -1,8 +1,9 @@
 //! The only source of the current time. Everything else is handed a [`Clock`],
 //! so that a test can say what time it is instead of waiting for it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -37,6 +38,19 @@ impl Clock {
             Source::Fake(millis) => millis.load(Ordering::SeqCst),
         };
         DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// Time since some moment of the past, which never goes back, whatever is done to the machine's
+    /// clock. For measuring what passes between two calls in one process.
+    pub fn monotonic(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.0 {
+            Source::System => START.elapsed(),
+            Source::Fake(millis) => {
+                let millis = millis.load(Ordering::SeqCst);
+                Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+            }
+        }
     }
 
     /// Moves a fake clock; the machine's own is left alone.

@@ -17,6 +17,7 @@ pub mod generator;
 pub mod graphql;
 pub mod http;
 pub mod job;
+pub mod limit;
 pub mod mail;
 pub mod metrics;
 pub mod policy;

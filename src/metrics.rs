@@ -52,6 +52,11 @@ struct MailLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: String,
 }
@@ -88,6 +93,7 @@ struct Inner {
     statements: Family<OperationLabel, Histogram>,
     cache: Family<CacheLabels, Counter>,
     mails: Family<MailLabels, Counter>,
+    rate_limited: Family<LimitLabel, Counter>,
     connections: Family<StateLabel, Gauge>,
     deliveries: Family<StateLabel, Gauge>,
     jobs: Family<StateLabel, Gauge>,
@@ -159,6 +165,11 @@ impl Default for Metrics {
             mails: register!(
                 "mails",
                 "Attempts to send a mail, by kind and outcome",
+                Family::default()
+            ),
+            rate_limited: register!(
+                "rate_limited",
+                "Tries that were refused, by the limit that they reached",
                 Family::default()
             ),
             connections: register!(
@@ -259,6 +270,13 @@ impl Metrics {
         self.0
             .mails
             .get_or_create(&MailLabels { kind, outcome })
+            .inc();
+    }
+
+    pub fn limited(&self, limit: &'static str) {
+        self.0
+            .rate_limited
+            .get_or_create(&LimitLabel { limit })
             .inc();
     }
 

@@ -23,7 +23,7 @@ settings! {
     "DATABASE_DIRECT_URL", None, "PostgreSQL without the pooler, when DATABASE_URL goes through one in transaction mode, as PgBouncer's; for migrations, jobs and events.";
     "DATABASE_CONNECTIONS", Some("10"), "Most connections of one process to PostgreSQL, beside three for its worker and one for events.";
     "DATABASE_TIMEOUT", Some("3s"), "How long a statement or a lock is waited for on PostgreSQL; half of it for a free connection.";
-    "REDIS_URL", None, "Redis or Valkey, redis://… or rediss://…, for what several processes share: events and cached figures.";
+    "REDIS_URL", None, "Redis or Valkey, redis://… or rediss://…, for what several processes share: rate limits, events and cached figures.";
     "LISTEN", Some("127.0.0.1:8000"), "Address and port to serve on.";
     "CONNECTIONS", Some("10000"), "Most connections of clients at once; beyond, idle ones of the busiest source make room. It asks the system for as many open files.";
     "PUBLIC_URL", Some("http://localhost:8000"), "What links in mails start with; tokens are issued in its name.";
@@ -45,7 +45,7 @@ settings! {
     "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
     "ADMIN_SECOND_FACTOR", Some("optional"), "optional, or required to let admins do no more than employees until they have set up a second factor.";
     "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";
-    "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks; checked already, used once rate limits come.";
+    "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks, where nothing is too often; docs/security.md has the limits.";
     "METRICS_TOKEN", None, "Bearer token for /metrics; without one only callers on loopback are answered.";
     "WORKER", Some("on"), "on, or off when this process shall serve only.";
     "LOG", Some("info"), "What is logged, as a tracing filter such as info,muster=debug.";

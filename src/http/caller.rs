@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use crate::actor::Actor;
 use crate::error::Result;
 use crate::graphql::Caller;
-use crate::service::{Client, Context, session};
+use crate::service::session::{self, Presented};
+use crate::service::{Client, Context, attempt};
 
 /// Longer tokens are refused before they are looked at.
 const TOKEN_MAX: usize = 4_096;
@@ -59,25 +60,67 @@ fn address(hop: &str) -> Option<IpAddr> {
         .or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// An error only when the store cannot tell.
-pub(super) async fn caller(
-    cx: &Context,
-    proxies: &Proxies,
-    peer: Option<SocketAddr>,
-    headers: &HeaderMap,
-) -> Result<Caller> {
-    let actor = match token(headers) {
-        Bearer::None => Actor::Anonymous,
-        Bearer::Garbled => Actor::Refused,
-        Bearer::Token(token) => session::authenticate(cx, token).await?,
-    };
-    Ok(Caller {
-        actor,
-        client: Client {
-            ip: peer.map(|peer| proxies.source(peer.ip(), headers)),
-            user_agent: user_agent(headers),
-        },
-    })
+/// Who a request may be from, before the store was asked.
+pub(super) struct Visitor {
+    client: Client,
+    claim: Claim,
+}
+
+enum Claim {
+    /// Nobody in particular, as is plain already.
+    Nobody(Actor),
+    /// The token may stand for somebody; whether it does now is for the store to say.
+    Somebody(Presented),
+}
+
+impl Visitor {
+    pub fn new(
+        cx: &Context,
+        proxies: &Proxies,
+        peer: Option<SocketAddr>,
+        headers: &HeaderMap,
+    ) -> Self {
+        let claim = match token(headers) {
+            Bearer::None => Claim::Nobody(Actor::Anonymous),
+            Bearer::Garbled => Claim::Nobody(Actor::Refused),
+            Bearer::Token(token) => {
+                let presented = session::presented(cx, token);
+                presented.map_or(Claim::Nobody(Actor::Refused), Claim::Somebody)
+            }
+        };
+        Self {
+            client: Client {
+                ip: peer.map(|peer| proxies.source(peer.ip(), headers)),
+                user_agent: user_agent(headers),
+            },
+            claim,
+        }
+    }
+
+    /// Counts the request of whoever is nobody in particular, before any work is done for them.
+    pub async fn knock(&self, cx: &Context) -> Result<()> {
+        match &self.claim {
+            Claim::Nobody(actor) => attempt::request(cx, actor, &self.client).await,
+            Claim::Somebody(_) => Ok(()),
+        }
+    }
+
+    /// Asks the store, and counts the request of everybody else. An error when there were too many,
+    /// or the store cannot tell.
+    pub async fn enter(self, cx: &Context) -> Result<Caller> {
+        let actor = match self.claim {
+            Claim::Nobody(actor) => actor,
+            Claim::Somebody(presented) => {
+                let actor = session::authenticate(cx, &presented).await?;
+                attempt::request(cx, &actor, &self.client).await?;
+                actor
+            }
+        };
+        Ok(Caller {
+            actor,
+            client: self.client,
+        })
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use serde_json::json;
 use tracing::Instrument;
 
 use super::accept::MediaType;
-use super::caller::caller;
+use super::caller::Visitor;
 use super::cookie::browser_session;
 use super::layers::RequestId;
 use super::params::{Malformed, Params};
@@ -48,20 +48,16 @@ pub(super) async fn post(
     let Some(media_type) = MediaType::negotiate(&headers) else {
         return not_acceptable();
     };
-    let params = match read(&headers, body).await {
-        Ok(body) => Params::from_body(&headers, &body),
+    let incoming = match Incoming::admit(&shared, peer, headers, request_id, media_type).await {
+        Ok(incoming) => incoming,
+        Err(answer) => return answer,
+    };
+    let params = match read(&incoming.headers, body).await {
+        Ok(body) => Params::from_body(&incoming.headers, &body),
         Err(malformed) => Err(malformed),
     };
     match params {
-        Ok(params) => {
-            let request = Incoming {
-                peer,
-                headers,
-                request_id,
-                by_get: false,
-            };
-            Box::pin(answer(&shared, request, media_type, params)).await
-        }
+        Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
         Err(malformed) => refuse(media_type, &malformed),
     }
 }
@@ -113,16 +109,13 @@ pub(super) async fn get(
     let Some(media_type) = MediaType::negotiate(&headers) else {
         return not_acceptable();
     };
+    let mut incoming = match Incoming::admit(&shared, peer, headers, request_id, media_type).await {
+        Ok(incoming) => incoming,
+        Err(answer) => return answer,
+    };
+    incoming.by_get = true;
     match Params::from_query(&query.unwrap_or_default()) {
-        Ok(params) => {
-            let request = Incoming {
-                peer,
-                headers,
-                request_id,
-                by_get: true,
-            };
-            Box::pin(answer(&shared, request, media_type, params)).await
-        }
+        Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
         Err(malformed) => refuse(media_type, &malformed),
     }
 }
@@ -138,19 +131,44 @@ pub(super) async fn other_method() -> Response {
 
 /// What is known of a request apart from its operation.
 struct Incoming {
-    peer: Peer,
+    visitor: Visitor,
     headers: HeaderMap,
     request_id: RequestId,
+    media_type: MediaType,
     by_get: bool,
 }
 
-async fn answer(
-    shared: &Shared,
-    incoming: Incoming,
-    media_type: MediaType,
-    params: Params,
-) -> Response {
+impl Incoming {
+    /// Turns those away who ask too often, before their body is read where that can be told.
+    async fn admit(
+        shared: &Shared,
+        peer: Peer,
+        headers: HeaderMap,
+        request_id: RequestId,
+        media_type: MediaType,
+    ) -> Result<Self, Response> {
+        let began = tokio::time::Instant::now();
+        let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
+        let visitor = Visitor::new(&shared.cx, &shared.proxies, peer, &headers);
+        if let Err(error) = visitor.knock(&shared.cx).await {
+            let mut response = failed(error);
+            error::finish(&mut response, &request_id.0, shared.cx.settings.introspection);
+            count(shared, &response, &Seen::default(), began.elapsed(), 0);
+            return Err(write(media_type, response));
+        }
+        Ok(Self {
+            visitor,
+            headers,
+            request_id,
+            media_type,
+            by_get: false,
+        })
+    }
+}
+
+async fn answer(shared: &Shared, incoming: Incoming, params: Params) -> Response {
     let request_id = incoming.request_id.0.clone();
+    let media_type = incoming.media_type;
     let began = tokio::time::Instant::now();
     let seen = Seen::default();
     let execution = bounded(execute(shared, incoming, params, &seen));
@@ -162,6 +180,17 @@ async fn answer(
     };
     let schema_is_shown = shared.cx.settings.introspection;
     error::finish(&mut response, &request_id, schema_is_shown);
+    count(shared, &response, &seen, began.elapsed(), statements);
+    write(media_type, response)
+}
+
+fn count(
+    shared: &Shared,
+    response: &GraphqlResponse,
+    seen: &Seen,
+    took: Duration,
+    statements: u64,
+) {
     shared.cx.metrics.answered(&Answered {
         operation: seen.operation.get().map(String::as_str),
         role: seen.role.get().copied(),
@@ -170,10 +199,9 @@ async fn answer(
             .first()
             .and_then(error::code)
             .unwrap_or("ok"),
-        took: began.elapsed(),
+        took,
         statements,
     });
-    write(media_type, response)
 }
 
 /// What came to light of a request before it ended, however it did.
@@ -203,8 +231,7 @@ enum Outcome {
 
 async fn execute(shared: &Shared, incoming: Incoming, params: Params, seen: &Seen) -> Outcome {
     let executed = |response| Outcome::Executed(Box::new(response));
-    let peer = incoming.peer.map(|Extension(ConnectInfo(peer))| peer);
-    let caller = match caller(&shared.cx, &shared.proxies, peer, &incoming.headers).await {
+    let caller = match incoming.visitor.enter(&shared.cx).await {
         Ok(caller) => caller,
         Err(error) => return executed(failed(error)),
     };

@@ -8,6 +8,7 @@
 
 pub mod api_token;
 pub mod approval;
+pub mod attempt;
 pub mod delivery;
 pub mod demo;
 pub mod history;
@@ -37,6 +38,7 @@ use crate::credential::{Passwords, SecondFactors, Tokens};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::generator::Generator;
+use crate::limit::Limiter;
 use crate::metrics::Metrics;
 use crate::store::{self, Db, Lock, Tx};
 
@@ -52,6 +54,7 @@ pub struct Context {
     pub second_factors: SecondFactors,
     pub events: Events,
     pub cache: Cache,
+    pub limiter: Limiter,
     pub metrics: Metrics,
     /// Where the request came from; nowhere for what Muster does by itself.
     pub client: Client,

@@ -10,7 +10,7 @@ use super::second_factor::Proof;
 use super::{Context, api_token, second_factor};
 use crate::actor::{Actor, SignedInBy, Viewer};
 pub use crate::credential::RefreshToken;
-use crate::credential::{AccessToken, ApiToken, Verdict};
+use crate::credential::{AccessToken, ApiToken, Claims, Verdict};
 use crate::entity::refresh_token::Model as StoredToken;
 use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
@@ -47,13 +47,25 @@ pub struct LogIn {
     pub replaces: Option<RefreshToken>,
 }
 
-/// Who stands behind this access token now. An error only when the store cannot tell.
-pub async fn authenticate(cx: &Context, token: &str) -> Result<Actor> {
-    if let Some(token) = ApiToken::parse(token) {
-        return api_token::authenticate(cx, &token).await;
-    }
-    let Some(claims) = cx.tokens.verify_access(token) else {
-        return Ok(Actor::Refused);
+/// A token that may stand for somebody.
+pub enum Presented {
+    /// An access token of ours, whose time has not passed.
+    Access(Claims),
+    /// What looks like an API token. Only the store can tell.
+    Api(ApiToken),
+}
+
+/// None for a token that stands for nobody, whatever is in the store.
+pub fn presented(cx: &Context, token: &str) -> Option<Presented> {
+    let api_token = ApiToken::parse(token).map(Presented::Api);
+    api_token.or_else(|| cx.tokens.verify_access(token).map(Presented::Access))
+}
+
+/// Who stands behind this token now. An error only when the store cannot tell.
+pub async fn authenticate(cx: &Context, presented: &Presented) -> Result<Actor> {
+    let claims = match presented {
+        Presented::Access(claims) => claims,
+        Presented::Api(token) => return api_token::authenticate(cx, token).await,
     };
     let standing = store::session::find_standing(&cx.db, claims.session_id).await?;
     Ok(standing

@@ -66,6 +66,33 @@ pub async fn find_standing(source: &impl Source, id: SessionId) -> Result<Option
         .await?)
 }
 
+/// Where the sessions were opened that last of whoever has this log-in, a case-folded username or
+/// e-mail address. For the log-in, which has no actor yet.
+pub async fn find_addresses_of(
+    source: &impl Source,
+    login_key: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    let join = Entity::belongs_to(user::Entity)
+        .from(Column::UserId)
+        .to(user::Column::Id)
+        .into();
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::IpAddress)
+        .join(JoinType::InnerJoin, join)
+        .filter(
+            Condition::any()
+                .add(user::Column::UsernameKey.eq(login_key))
+                .add(user::Column::EmailKey.eq(login_key)),
+        )
+        .filter(Column::ExpiresAt.gt(now))
+        .filter(Column::IpAddress.is_not_null())
+        .into_tuple()
+        .all(source.connection())
+        .await?)
+}
+
 /// The actor's sessions, newest first.
 pub async fn list(source: &impl Source, actor: &Actor, now: DateTime<Utc>) -> Result<Vec<Model>> {
     Ok(Entity::find()

@@ -64,8 +64,8 @@ impl SignUpMutation {
             time_zone: input.time_zone,
         };
         let cx = muster(ctx);
-        let verb = || service::user::sign_up(cx, input.clone());
-        let answer = cx.retried(verb).await;
+        let verb = cx.retried(|| service::user::sign_up(cx, input.clone()));
+        let answer = service::attempt::sign_up(cx, verb).await;
         Some(settle(answer, |user| SignUpPayload {
             user: Some(User::as_viewer(user)),
             ..Default::default()

@@ -3,6 +3,7 @@
 //! little by default; `FAULTS=long` does what an operator's nightmare does.
 
 mod kills;
+mod limits;
 mod migrations;
 mod pooler;
 mod postgres;

@@ -3,8 +3,10 @@
 mod api_tokens;
 mod at_once;
 mod enumeration;
+mod guessing;
 mod ids;
 mod leaks;
+mod limits;
 mod mass_assignment;
 mod names;
 mod passwords;

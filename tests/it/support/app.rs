@@ -345,6 +345,7 @@ const USUAL: &[(&str, &str)] = &[
     ("JWT_SECRET", "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4"),
     ("PUBLIC_URL", "https://muster.example"),
     ("MAIL_FROM", "Muster <muster@muster.example>"),
+    ("RATE_LIMIT", "off"),
 ];
 
 fn read_settings(database_url: &str, others: &[(&str, &str)]) -> Settings {
@@ -353,7 +354,7 @@ fn read_settings(database_url: &str, others: &[(&str, &str)]) -> Settings {
         let usual = USUAL.iter().find(|(usual, _)| *usual == name);
         let value = match name {
             "DATABASE_URL" => database_url,
-            "RATE_LIMIT" | "WORKER" => "off",
+            "WORKER" => "off",
             _ => given.or(usual)?.1,
         };
         Some(value.to_owned())

@@ -25,6 +25,8 @@ pub struct Person {
     pub password: String,
     id: Arc<OnceLock<String>>,
     tokens: Arc<Mutex<Tokens>>,
+    /// What `X-Forwarded-For` says.
+    address: Option<String>,
 }
 
 /// What a client keeps.
@@ -43,6 +45,15 @@ impl Person {
             password: PASSWORD.to_owned(),
             id: Arc::default(),
             tokens: Arc::default(),
+            address: None,
+        }
+    }
+
+    /// The same person, sending as somebody whom a proxy forwards from this address.
+    pub fn from_address(&self, address: &str) -> Self {
+        Self {
+            address: Some(address.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -130,6 +141,9 @@ impl Person {
             .body(body);
         if let Some(token) = self.tokens().access {
             request = request.bearer_auth(token);
+        }
+        if let Some(address) = &self.address {
+            request = request.header("x-forwarded-for", address);
         }
         Answer::read(request.send().await.unwrap()).await
     }

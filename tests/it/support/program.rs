@@ -61,7 +61,10 @@ impl House {
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            settings: vec![("LOG".into(), "warn".into())],
+            settings: vec![
+                ("LOG".into(), "warn".into()),
+                ("RATE_LIMIT".into(), "off".into()),
+            ],
             database: None,
             processes: AtomicU32::new(0),
         }
@@ -212,8 +215,7 @@ impl House {
         // The port may be taken by somebody else before the program has it, so there are more tries.
         for _ in 0..5 {
             let listen = free_address();
-            let mut settings = settings.to_vec();
-            settings.extend([("LISTEN", listen.as_str()), ("RATE_LIMIT", "off")]);
+            let settings = [&[("LISTEN", listen.as_str())], settings].concat();
             let (child, log) = self.spawns(&["serve"], &settings);
             let mut server = Server {
                 child,

@@ -232,6 +232,17 @@ impl RedisServer {
             .status();
         assert!(told.unwrap().success());
     }
+
+    /// What it answers, a line for each element.
+    pub fn says(&self, command: &[&str]) -> Vec<String> {
+        let said = Command::new("redis-cli")
+            .args(["-p", &self.port])
+            .args(command)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(said.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
 }
 
 impl Drop for RedisServer {

@@ -1,0 +1,59 @@
+//! What counts are kept under: a keyed hash, so that neither Redis nor a dump of
+//! memory tells who tried, and nobody can choose names that collide.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::Subject;
+use crate::config::Secret;
+
+/// 128 bits are more than enough to tell apart what is counted at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Key([u8; 16]);
+
+impl Key {
+    /// In Redis.
+    pub fn name(&self) -> String {
+        format!("muster:limit:{:032x}", u128::from_be_bytes(self.0))
+    }
+
+    #[cfg(test)]
+    pub fn numbered(number: u128) -> Self {
+        Self(number.to_be_bytes())
+    }
+}
+
+pub(super) struct Keys(Hmac<Sha256>);
+
+impl Keys {
+    pub fn new(secret: &Secret) -> Self {
+        // HMAC takes a key of any length.
+        let mac = Hmac::new_from_slice(secret.expose().as_bytes());
+        let mut mac =
+            mac.unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
+        // Keeps these apart from all else that is derived from the secret.
+        mac.update(b"muster limit\0");
+        Self(mac)
+    }
+
+    /// `count` says what is counted.
+    pub fn of(&self, count: &str, subject: Subject<'_>) -> Key {
+        let mut mac = self.0.clone();
+        mac.update(count.as_bytes());
+        mac.update(&[0]);
+        match subject {
+            Subject::Everybody => {}
+            Subject::Source(source) => mac.update(&source.octets()),
+            Subject::User(id) => mac.update(id.0.as_bytes()),
+            Subject::Name(name) => mac.update(name.as_bytes()),
+            // Of a fixed length first, so that no two pairs run into the same bytes.
+            Subject::NameFrom(name, source) => {
+                mac.update(&source.octets());
+                mac.update(name.as_bytes());
+            }
+        }
+        let bytes: [u8; 32] = mac.finalize().into_bytes().into();
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = bytes;
+        Key([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+    }
+}

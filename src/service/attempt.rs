@@ -1,0 +1,170 @@
+//! What is tried, and held to the limits of `limit` before anything is done: how
+//! often by whom, and, where a password is checked, how long after wrong ones.
+//! Resolvers pass the verb in, `retried` and all, so that what the database makes
+//! it do again counts once.
+//!
+//! Whether there is such an account makes no difference to any of it: names are
+//! counted as they were typed, in their normal form, and no statement is sent for
+//! one that is not sent for the other.
+
+use crate::actor::Actor;
+use crate::entity::UserId;
+use crate::entity::user::Model as User;
+use crate::error::{Error, ProblemCode, Result};
+use crate::limit::{Guess, Limit, Refused, Source, Subject};
+use crate::store;
+
+use super::input::login_key;
+use super::session::LoggedIn;
+use super::{Client, Context};
+
+/// A request to the GraphQL endpoint, of whoever turned out to have sent it.
+pub async fn request(cx: &Context, actor: &Actor, client: &Client) -> Result<()> {
+    let (limit, subject) = match actor {
+        Actor::User(viewer) => (Limit::RequestByUser, Subject::User(viewer.id)),
+        Actor::Anonymous | Actor::Refused => {
+            let subject = Subject::Source(Source::of(client.ip));
+            (Limit::RequestBySource, subject)
+        }
+        Actor::System => return Ok(()),
+    };
+    take(cx, [(limit, subject)]).await
+}
+
+pub async fn log_in(
+    cx: &Context,
+    login: &str,
+    verb: impl Future<Output = Result<LoggedIn>>,
+) -> Result<LoggedIn> {
+    let (name, source) = (login_key(login), source(cx));
+    let by_account = (Limit::LogInByAccount, Subject::NameFrom(&name, source));
+    let by_source = (Limit::LogInBySource, Subject::Source(source));
+    take(cx, [by_account, by_source]).await?;
+    let guess = guess(cx, &name);
+    start(cx, &guess, &name).await?;
+    let outcome = verb.await;
+    match &outcome {
+        Ok(opened) => forgive(cx, &opened.user, &[guess]).await,
+        Err(error) => settle(cx, &guess, error).await,
+    }
+    outcome
+}
+
+/// Lets a guess begin that neither the wrong ones before it nor the mass of all log-ins hold up.
+/// Those two are strangers' doing, so they do not hold for a source that the account knows.
+async fn start(cx: &Context, guess: &Guess, name: &str) -> Result<()> {
+    let mut is_known = false;
+    if let Err(paused) = cx.limiter.start(guess, false).await {
+        is_known = paused.is_for_strangers() && knows_source(cx, name).await?;
+        if !is_known {
+            return Err(cx.limiter.refuse(paused.refused()));
+        }
+        let started = cx.limiter.start(guess, true).await;
+        started.map_err(|paused| cx.limiter.refuse(paused.refused()))?;
+    }
+    let everybody = [(Limit::LogInByStrangers, Subject::Everybody)];
+    if let Err(refused) = cx.limiter.take(everybody).await
+        && !is_known
+        && !knows_source(cx, name).await?
+    {
+        cx.limiter.take_back(guess).await;
+        return Err(cx.limiter.refuse(refused));
+    }
+    Ok(())
+}
+
+/// Whether a session of this account that lasts was opened from where this request comes from.
+async fn knows_source(cx: &Context, name: &str) -> Result<bool> {
+    let addresses = store::session::find_addresses_of(&cx.db, name, cx.now()).await?;
+    let source = source(cx);
+    let mut sources = addresses.iter().filter_map(|text| text.parse().ok());
+    Ok(source.is_somewhere() && sources.any(|address| Source::of(Some(address)) == source))
+}
+
+pub async fn refresh_session<T>(cx: &Context, verb: impl Future<Output = Result<T>>) -> Result<T> {
+    let by_source = (Limit::RefreshSession, Subject::Source(source(cx)));
+    take(cx, [by_source]).await?;
+    verb.await
+}
+
+pub async fn sign_up<T>(cx: &Context, verb: impl Future<Output = Result<T>>) -> Result<T> {
+    take(cx, [(Limit::SignUp, Subject::Source(source(cx)))]).await?;
+    verb.await
+}
+
+pub async fn request_password_reset<T>(
+    cx: &Context,
+    email: &str,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let name = login_key(email);
+    let by_address = (Limit::PasswordResetByAddress, Subject::Name(&name));
+    let by_source = (Limit::PasswordResetBySource, Subject::Source(source(cx)));
+    take(cx, [by_address, by_source]).await?;
+    verb.await
+}
+
+/// Whoever holds the mailed link is the owner: wrong guesses at the old password are forgotten.
+pub async fn reset_password(
+    cx: &Context,
+    verb: impl Future<Output = Result<User>>,
+) -> Result<User> {
+    take(cx, [(Limit::ResetPassword, Subject::Source(source(cx)))]).await?;
+    let user = verb.await?;
+    forgive(cx, &user, &[]).await;
+    Ok(user)
+}
+
+/// Guesses at one's own current password, by whoever has got hold of a session, wait for each other.
+pub async fn change_password<T>(
+    cx: &Context,
+    user_id: UserId,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let subject = Subject::User(user_id);
+    take(cx, [(Limit::ChangePassword, subject)]).await?;
+    let guess = cx.limiter.guess(subject, None);
+    let started = cx.limiter.start(&guess, false).await;
+    started.map_err(|paused| cx.limiter.refuse(paused.refused()))?;
+    let outcome = verb.await;
+    match &outcome {
+        Ok(_) => cx.limiter.forget(&[guess]).await,
+        Err(error) => settle(cx, &guess, error).await,
+    }
+    outcome
+}
+
+async fn take<const N: usize>(cx: &Context, wanted: [(Limit, Subject<'_>); N]) -> Result<()> {
+    let refuse = |refused: Refused| cx.limiter.refuse(refused);
+    cx.limiter.take(wanted).await.map_err(refuse)
+}
+
+/// What becomes of a guess that did not let anybody in.
+async fn settle(cx: &Context, guess: &Guess, error: &Error) {
+    let Error::Refused(problems) = error else {
+        // The password was not looked at, or nobody was told what became of it.
+        return cx.limiter.take_back(guess).await;
+    };
+    let is_wrong = |code| code == ProblemCode::InvalidCredentials;
+    if !problems.iter().any(|problem| is_wrong(problem.code)) {
+        // It was right, and something else is wrong.
+        cx.limiter.forget(&[*guess]).await;
+    }
+}
+
+/// Forgets the wrong guesses at an account, by either of its names.
+async fn forgive(cx: &Context, user: &User, others: &[Guess]) {
+    let names = [&user.username_key, &user.email_key];
+    let mut guesses = names.map(|name| guess(cx, name)).to_vec();
+    guesses.extend(others);
+    cx.limiter.forget(&guesses).await;
+}
+
+fn guess(cx: &Context, name: &str) -> Guess {
+    let here = Subject::NameFrom(name, source(cx));
+    cx.limiter.guess(here, Some(Subject::Name(name)))
+}
+
+fn source(cx: &Context) -> Source {
+    Source::of(cx.client.ip)
+}

@@ -1,0 +1,200 @@
+//! Two servers hold a limit together by Redis, and each by itself without it. Real
+//! time passes here, so what it refills is reckoned with.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::program::{House, Server};
+use crate::support::servers::RedisServer;
+use crate::support::{Answer, LOG_IN, PASSWORD, Person, TestDatabase};
+
+struct Scene {
+    _house: House,
+    servers: [Server; 2],
+}
+
+async fn scene(redis: &RedisServer) -> Scene {
+    let house = House::on(Arc::new(TestDatabase::empty_on_postgres().await))
+        .with("REDIS_URL", &redis.url())
+        .with("RATE_LIMIT", "on")
+        .with("TRUSTED_PROXIES", "127.0.0.1/32");
+    let servers = [house.serves().await, house.serves().await];
+    house.creates_admin("ada", PASSWORD).await.succeeds();
+    let scene = Scene {
+        _house: house,
+        servers,
+    };
+    scene.waits_until_both_ask(redis).await;
+    scene
+}
+
+impl Scene {
+    /// A process that has found Redis to take too long does not ask it again for a while.
+    async fn waits_until_both_ask(&self, redis: &RedisServer) {
+        let began = Instant::now();
+        for (place, server) in self.servers.iter().enumerate() {
+            for number in 0.. {
+                assert!(
+                    began.elapsed() < Duration::from_secs(30),
+                    "{}",
+                    server.log()
+                );
+                let keys = redis.says(&["KEYS", "*"]);
+                let probe = server.stranger("probe");
+                let probe = probe.from_address(&format!("198.51.{place}.{number}"));
+                probe.tries_to_sign_up(json!({ "username": "" })).await;
+                let is_new = |key: &String| !keys.contains(key);
+                if redis.says(&["KEYS", "*"]).iter().any(is_new) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+
+    fn ada_at(&self, server: usize, address: &str) -> Person {
+        let ada = self.servers[server].stranger("ada");
+        ada.from_address(address)
+    }
+
+    fn complaints(&self) -> usize {
+        let logs = self.servers.each_ref().map(Server::log);
+        logs.map(|log| log.matches("Redis is away").count())
+            .iter()
+            .sum()
+    }
+}
+
+/// How many log-ins of one account and source time has allowed again.
+fn refilled_since(began: Instant) -> usize {
+    usize::try_from(began.elapsed().as_secs() / 12).unwrap()
+}
+
+/// Without the tokens of those who were quicker.
+async fn logs_in_anew(person: &Person) -> Answer {
+    person.on_another_device().logs_in().await
+}
+
+fn passed(answers: Vec<Answer>) -> usize {
+    let (good, limited): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.code().is_none());
+    for answer in limited {
+        answer.fails_with("RATE_LIMITED");
+    }
+    good.len()
+}
+
+#[tokio::test]
+async fn two_servers_share_a_limit_exactly() {
+    let redis = RedisServer::start();
+    let scene = scene(&redis).await;
+    for turn in 0..5 {
+        let complaints = scene.complaints();
+        let began = Instant::now();
+        let people = [0, 1].map(|server| scene.ada_at(server, &format!("203.0.113.{turn}")));
+        let attempts = (0..50).flat_map(|_| people.iter().map(logs_in_anew));
+        let passed = passed(join_all(attempts).await);
+        let refilled = refilled_since(began);
+        // On a busy machine, a server may have found that Redis takes too long.
+        if scene.complaints() == complaints {
+            assert!((5..=5 + refilled).contains(&passed), "{passed}");
+            return;
+        }
+        assert!((5..=2 * (5 + refilled)).contains(&passed), "{passed}");
+        scene.waits_until_both_ask(&redis).await;
+    }
+    panic!("Redis was never fast enough");
+}
+
+#[tokio::test]
+async fn without_redis_each_server_holds_the_limit_by_itself() {
+    let mut redis = RedisServer::start();
+    let scene = scene(&redis).await;
+    let people = [0, 1].map(|server| scene.ada_at(server, "203.0.113.7"));
+    let began = Instant::now();
+    let mut sum = 0;
+    for turn in [0, 0, 0, 1, 1, 0, 1] {
+        sum += passed(vec![people[turn].logs_in().await]);
+    }
+    assert!((5..=5 + refilled_since(began)).contains(&sum), "{sum}");
+    redis.dies();
+    let attempts = (0..100).flat_map(|_| people.iter().map(logs_in_anew));
+    sum += passed(join_all(attempts).await);
+    // What each let pass before counts there, too.
+    let most = 2 * (5 + refilled_since(began));
+    assert!((8..=most).contains(&sum), "{sum} of {most}");
+    for person in &people {
+        let elsewhere = person.from_address("203.0.113.8");
+        elsewhere.logs_in().await.succeeds();
+    }
+}
+
+#[tokio::test]
+async fn guesses_at_one_server_hold_up_the_other_and_so_does_their_end() {
+    let redis = RedisServer::start();
+    let scene = scene(&redis).await;
+    let home = [0, 1].map(|server| scene.ada_at(server, "203.0.113.7"));
+    home[0].logs_in().await.succeeds();
+    let guess = async |number: usize| {
+        let bot = scene.ada_at(number % 2, &format!("2001:db8:{number:x}::1"));
+        let input = json!({ "login": "ada", "password": "a wrong guess" });
+        bot.asks(LOG_IN, json!({ "input": input })).await
+    };
+    let spoils = async |from: usize| {
+        let mut guesses = 0;
+        for number in from..from + 40 {
+            guesses += passed(vec![guess(number).await]);
+        }
+        guesses
+    };
+    let began = Instant::now();
+    let guesses = spoils(0).await;
+    // Ten are free; the next ones take 1, 2, 4, … seconds.
+    let most = 10 + usize::try_from((began.elapsed().as_secs() + 1).ilog2()).unwrap() + 1;
+    assert!((10..=most).contains(&guesses), "{guesses} of {most}");
+    let new_places = [0, 1].map(|server| scene.ada_at(server, "203.0.113.99"));
+    for person in &new_places {
+        person.logs_in().await.fails_with("RATE_LIMITED");
+    }
+    // Each server knows where the account is at home, and what is forgiven at one is at the other.
+    home[1].on_another_device().logs_in().await.succeeds();
+    for person in &new_places {
+        person.logs_in().await.succeeds();
+    }
+}
+
+#[tokio::test]
+async fn what_redis_keeps_names_nobody_and_fades() {
+    let redis = RedisServer::start();
+    let scene = scene(&redis).await;
+    let ada = scene.ada_at(0, "203.0.113.7");
+    ada.with_password("wrong").logs_in().await;
+    ada.logs_in().await.succeeds();
+    ada.with_password("wrong").logs_in().await;
+    let keys = redis.says(&["KEYS", "*"]);
+    assert!(keys.len() > 3, "{keys:?}");
+    for key in &keys {
+        assert!(!key.contains("ada") && !key.contains("203.0.113"), "{key}");
+        let kept = match redis.says(&["TYPE", key])[0].as_str() {
+            "hash" => redis.says(&["HGETALL", key]).join(" "),
+            _ => redis.says(&["GET", key]).join(" "),
+        };
+        assert!(
+            !kept.contains("ada") && !kept.contains('.'),
+            "{key}: {kept}"
+        );
+        let life: i64 = redis.says(&["TTL", key])[0].parse().unwrap();
+        // -2 when it has gone meanwhile.
+        let fades = life == -2 || (0..=86_400).contains(&life);
+        assert!(fades, "{key} lives for {life}");
+    }
+    // Scripts that Redis has forgotten are sent again.
+    redis.is_told(&["SCRIPT", "FLUSH"]);
+    redis.is_told(&["FLUSHALL"]);
+    ada.logs_in().await.succeeds();
+    assert!(!redis.says(&["KEYS", "muster:limit:*"]).is_empty());
+}

@@ -1,0 +1,216 @@
+//! Guessing at one account, from however many places: it gets slower and slower,
+//! it tells nothing of whether there is such an account, and it does not keep the
+//! owner out.
+
+use chrono::TimeDelta;
+use muster::limit::{Limit, Subject};
+use serde_json::json;
+
+use crate::support::{Answer, CHANGE_PASSWORD, LOG_IN, PASSWORD, Person, SERVER, TestApp, VIEWER};
+
+async fn start() -> TestApp {
+    let settings = &[("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1/32")];
+    TestApp::start_with(settings).await
+}
+
+/// An attacker who is never twice at the same place.
+struct Botnet {
+    eve: Person,
+    number: u32,
+}
+
+impl Botnet {
+    fn of(app: &TestApp) -> Self {
+        Self {
+            eve: app.stranger("eve"),
+            number: 0,
+        }
+    }
+
+    async fn guesses_at(&mut self, login: &str) -> Answer {
+        self.number += 1;
+        let address = format!("2001:db8:{:x}:1::1", self.number);
+        let input = json!({ "login": login, "password": "a wrong guess" });
+        let bot = self.eve.from_address(&address);
+        bot.asks(LOG_IN, json!({ "input": input })).await
+    }
+
+    /// Until there is a pause.
+    async fn spoils(&mut self, login: &str) {
+        while self.guesses_at(login).await.code().is_none() {}
+    }
+}
+
+#[track_caller]
+fn wait(answer: &Answer) -> Option<i64> {
+    let errors = answer.errors();
+    let error = errors.first()?;
+    assert_eq!(error["extensions"]["code"], "RATE_LIMITED");
+    assert_eq!(answer.http_status(), 429);
+    error["extensions"]["retryAfter"].as_i64()
+}
+
+#[tokio::test]
+async fn pauses_grow_and_known_and_unknown_accounts_behave_alike() {
+    let app = start().await;
+    app.admin("ada").await;
+    let mut botnet = Botnet::of(&app);
+    let mut pauses = Vec::new();
+    let mut guesses = 0;
+    while pauses.last() != Some(&86_400) {
+        let mut seen = Vec::new();
+        for login in ["ada", "nobody"] {
+            let before = app.statements();
+            let answer = botnet.guesses_at(login).await;
+            let statements = app.statements() - before;
+            // Everything that an attacker sees, the request's own number apart.
+            seen.push((answer.http_status(), answer.text().to_owned(), statements));
+            if login == "nobody" {
+                assert_eq!(seen[0], seen[1]);
+                match wait(&answer) {
+                    Some(seconds) => {
+                        pauses.push(seconds);
+                        app.clock.advance(TimeDelta::seconds(seconds));
+                    }
+                    None => guesses += 1,
+                }
+            }
+        }
+    }
+    assert_eq!(guesses, 50);
+    let growing = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+    assert_eq!(pauses[..10], growing);
+    assert_eq!(pauses[10..40], [900; 30]);
+    assert_eq!(pauses[40..], [86_400]);
+    // After the day it begins anew.
+    assert_eq!(wait(&botnet.guesses_at("ada").await), None);
+}
+
+#[tokio::test]
+async fn strangers_do_not_lock_the_owner_out() {
+    let app = start().await;
+    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    ada.logs_in().await.succeeds();
+    let mut botnet = Botnet::of(&app);
+    for _ in 0..12 {
+        botnet.spoils("ada").await;
+        botnet.spoils("ada@example.com").await;
+        app.clock.advance(TimeDelta::minutes(9));
+        botnet.spoils("ada").await;
+        botnet.spoils("ada@example.com").await;
+        // What is open stays open.
+        ada.asks(VIEWER, json!({})).await.succeeds();
+        ada.refreshes().await.succeeds();
+        // Where the account is at home, its password opens it; that costs the strangers nothing
+        // but their pauses, so they go on.
+        ada.on_another_device().logs_in().await.succeeds();
+    }
+    botnet.spoils("ada").await;
+    // A source that the account does not know waits like any stranger, the right password or not.
+    let new_place = ada.on_another_device().from_address("203.0.113.99");
+    assert!(wait(&new_place.logs_in().await).is_some());
+    // Until the owner shows by mail who they are.
+    new_place.forgets_password().await;
+    app.runs_all_jobs().await;
+    let token = ada.inbox().last().reset_token();
+    let new_password = "quiet Harbour 91 lanterns";
+    let answer = new_place.tries_to_reset(&token, new_password).await;
+    answer.succeeds();
+    let new_place = new_place.with_password(new_password);
+    new_place.logs_in().await.succeeds();
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn a_known_source_is_held_to_its_own_failures() {
+    let app = start().await;
+    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    ada.logs_in().await.succeeds();
+    let mut botnet = Botnet::of(&app);
+    botnet.spoils("ada").await;
+    // Whoever guesses there gets no more guesses than elsewhere.
+    let here = ada.on_another_device().with_password("a wrong guess");
+    for _ in 0..3 {
+        here.logs_in().await.refused_with("INVALID_CREDENTIALS");
+    }
+    app.clock.advance(TimeDelta::minutes(1));
+    botnet.spoils("ada").await;
+    here.logs_in().await.refused_with("INVALID_CREDENTIALS");
+    here.logs_in().await.refused_with("INVALID_CREDENTIALS");
+    assert_eq!(wait(&here.logs_in().await), Some(1));
+    app.clock.advance(TimeDelta::seconds(1));
+    botnet.spoils("ada").await;
+    here.logs_in().await.refused_with("INVALID_CREDENTIALS");
+    assert_eq!(wait(&here.logs_in().await), Some(2));
+    // A session that has ended makes no place known.
+    app.clock.advance(TimeDelta::days(100));
+    botnet.spoils("ada").await;
+    assert!(wait(&ada.on_another_device().logs_in().await).is_some());
+}
+
+#[tokio::test]
+async fn a_right_password_forgets_the_wrong_ones() {
+    let app = start().await;
+    app.admin("ada").await;
+    let mut botnet = Botnet::of(&app);
+    let ada = app.stranger("ada").from_address("203.0.113.7");
+    for _ in 0..3 {
+        for login in ["ada", "ada@example.com"] {
+            for _ in 0..9 {
+                assert_eq!(wait(&botnet.guesses_at(login).await), None);
+            }
+        }
+        // By either name.
+        ada.logs_in().await.succeeds();
+    }
+    // Somebody who waits for a decision has shown who they are as well.
+    let nico = app.stranger("nico").from_address("203.0.113.8");
+    nico.signs_up().await;
+    app.leaves_jobs();
+    for _ in 0..3 {
+        for _ in 0..9 {
+            assert_eq!(wait(&botnet.guesses_at("nico").await), None);
+        }
+        nico.logs_in().await.refused_with("NOT_APPROVED");
+    }
+}
+
+#[tokio::test]
+async fn the_mass_of_all_log_ins_is_bounded_and_does_not_keep_people_at_home_out() {
+    let app = start().await;
+    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    ada.logs_in().await.succeeds();
+    let all = [(Limit::LogInByStrangers, Subject::Everybody)];
+    while app.cx.limiter.take(all).await.is_ok() {}
+    let elsewhere = ada.on_another_device().from_address("203.0.113.99");
+    assert_eq!(wait(&elsewhere.logs_in().await), Some(1));
+    ada.logs_in().await.succeeds();
+    elsewhere.asks(SERVER, json!({})).await.succeeds();
+    app.clock.advance(TimeDelta::milliseconds(50));
+    elsewhere.logs_in().await.succeeds();
+}
+
+#[tokio::test]
+async fn whoever_found_an_open_session_cannot_guess_its_password() {
+    let app = start().await;
+    let ada = app.admin("ada").await;
+    let guess = async |current: &str, new: &str| {
+        let input = json!({ "currentPassword": current, "newPassword": new });
+        ada.asks(CHANGE_PASSWORD, json!({ "input": input })).await
+    };
+    for _ in 0..5 {
+        let answer = guess("a wrong guess", "quiet Harbour 91 lanterns").await;
+        answer.refused_with("INVALID_CREDENTIALS");
+    }
+    let answer = guess(PASSWORD, "quiet Harbour 91 lanterns").await;
+    assert_eq!(wait(&answer), Some(1));
+    app.clock.advance(TimeDelta::seconds(1));
+    let answer = guess("a wrong guess", "quiet Harbour 91 lanterns").await;
+    answer.refused_with("INVALID_CREDENTIALS");
+    let answer = guess("a wrong guess", "quiet Harbour 91 lanterns").await;
+    assert_eq!(wait(&answer), Some(2));
+    app.clock.advance(TimeDelta::minutes(1));
+    let answer = guess(PASSWORD, "quiet Harbour 91 lanterns").await;
+    answer.succeeds();
+    app.leaves_jobs();
+}
