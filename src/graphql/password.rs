@@ -85,7 +85,7 @@ impl PasswordMutation {
         #[graphql(desc = "Where to send the link.")] input: RequestPasswordResetInput,
     ) -> Option<Result<RequestPasswordResetPayload>> {
         let cx = muster(ctx);
-        let verb = cx.retried(|| service::password::request_reset(cx, &input.email));
+        let verb = Box::pin(cx.retried(|| service::password::request_reset(cx, &input.email)));
         let answer = service::attempt::request_password_reset(cx, &input.email, verb).await;
         Some(settle(answer, |()| RequestPasswordResetPayload {
             accepted: true,
@@ -102,7 +102,7 @@ impl PasswordMutation {
     ) -> Option<Result<ResetPasswordPayload>> {
         let cx = muster(ctx);
         let verb = || service::password::reset(cx, &input.token, &input.new_password);
-        let answer = service::attempt::reset_password(cx, cx.retried(verb)).await;
+        let answer = service::attempt::reset_password(cx, Box::pin(cx.retried(verb))).await;
         let actor = access::actor(ctx);
         Some(settle(answer, |user| ResetPasswordPayload {
             user: Some(User::new(actor, user)),
@@ -121,14 +121,14 @@ impl PasswordMutation {
             async {
                 let actor = access::require(ctx, access::CHANGE_PASSWORD)?;
                 let cx = muster(ctx);
-                let verb = cx.retried(|| {
+                let verb = Box::pin(cx.retried(|| {
                     service::password::change(
                         cx,
                         &actor,
                         &input.current_password,
                         &input.new_password,
                     )
-                });
+                }));
                 let user_id = actor.user_id().ok_or(Error::Unauthenticated)?;
                 let answer = service::attempt::change_password(cx, user_id, verb).await;
                 settle(answer, |user| ChangePasswordPayload {

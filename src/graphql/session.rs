@@ -237,7 +237,7 @@ impl SessionMutation {
             code: input.code,
             replaces: cookie::token(ctx).filter(|_| by_cookie).cloned(),
         };
-        let verb = cx.retried(|| service::session::log_in(cx, &input));
+        let verb = Box::pin(cx.retried(|| service::session::log_in(cx, &input)));
         let answer = service::attempt::log_in(cx, &input.login, verb).await;
         Some(settle(answer, |opened| LogInPayload {
             refresh_token: hand_over(ctx, &opened.tokens, by_cookie),
@@ -260,7 +260,7 @@ impl SessionMutation {
         let cx = muster(ctx);
         let kept = cookie::token(ctx).filter(|_| input.refresh_token.is_empty());
         let presented = kept.map_or(input.refresh_token.as_str(), RefreshToken::expose);
-        let verb = cx.retried(|| service::session::refresh(cx, presented));
+        let verb = Box::pin(cx.retried(|| service::session::refresh(cx, presented)));
         let answer = service::attempt::refresh_session(cx, verb).await;
         if kept.is_some() && matches!(answer, Err(Error::Refused(_))) {
             cookie::forget(ctx);

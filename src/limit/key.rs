@@ -53,7 +53,6 @@ impl Keys {
             }
         }
         let bytes: [u8; 32] = mac.finalize().into_bytes().into();
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = bytes;
-        Key([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+        Key(bytes.first_chunk().copied().unwrap_or_default())
     }
 }

@@ -64,7 +64,7 @@ impl SignUpMutation {
             time_zone: input.time_zone,
         };
         let cx = muster(ctx);
-        let verb = cx.retried(|| service::user::sign_up(cx, input.clone()));
+        let verb = Box::pin(cx.retried(|| service::user::sign_up(cx, input.clone())));
         let answer = service::attempt::sign_up(cx, verb).await;
         Some(settle(answer, |user| SignUpPayload {
             user: Some(User::as_viewer(user)),
