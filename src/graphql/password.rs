@@ -130,7 +130,7 @@ impl PasswordMutation {
                     )
                 }));
                 let user_id = actor.user_id().ok_or(Error::Unauthenticated)?;
-                let answer = service::attempt::change_password(cx, user_id, verb).await;
+                let answer = service::attempt::prove_password(cx, user_id, verb).await;
                 settle(answer, |user| ChangePasswordPayload {
                     user: Some(User::new(actor, user)),
                     user_errors: Vec::new(),

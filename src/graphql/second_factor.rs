@@ -9,8 +9,9 @@ use super::types::DateTime;
 use super::user::User;
 use super::{loaders, muster};
 use crate::actor::Actor;
+use crate::entity::UserId;
 use crate::entity::user::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy;
 use crate::service;
 use crate::service::second_factor::{Issued, RecoveryCode};
@@ -157,6 +158,10 @@ fn exposed(issued: &Issued) -> Vec<String> {
 #[derive(Default)]
 pub struct SecondFactorMutation;
 
+fn user_id(actor: &Actor) -> Result<UserId> {
+    actor.user_id().ok_or(Error::Unauthenticated)
+}
+
 #[Object]
 impl SecondFactorMutation {
     /// Begins to set up an authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 seconds). Nothing
@@ -173,7 +178,8 @@ impl SecondFactorMutation {
                 let actor = access::require(ctx, access::START_SECOND_FACTOR)?;
                 let cx = muster(ctx);
                 let verb = || service::second_factor::start(cx, &actor, &input.current_password);
-                let answer = cx.retried(verb).await;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = service::attempt::prove_password(cx, user_id(&actor)?, verb).await;
                 settle(answer, |started| StartSecondFactorPayload {
                     secret: Some(started.secret.base32()),
                     uri: Some(started.uri),
@@ -197,7 +203,8 @@ impl SecondFactorMutation {
                 let actor = access::require(ctx, access::CONFIRM_SECOND_FACTOR)?;
                 let cx = muster(ctx);
                 let verb = || service::second_factor::confirm(cx, &actor, &input.code);
-                let answer = cx.retried(verb).await;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = service::attempt::prove_code(cx, user_id(&actor)?, verb).await;
                 settle(answer, |issued| ConfirmSecondFactorPayload {
                     recovery_codes: Some(exposed(&issued)),
                     // Whose role waited for this sees the answer with it.
@@ -229,7 +236,8 @@ impl SecondFactorMutation {
                         &input.code,
                     )
                 };
-                let answer = cx.retried(verb).await;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = service::attempt::prove_both(cx, user_id(&actor)?, verb).await;
                 settle(answer, |user| DisableSecondFactorPayload {
                     user: Some(User::new(actor, user)),
                     user_errors: Vec::new(),
@@ -259,7 +267,8 @@ impl SecondFactorMutation {
                         &input.code,
                     )
                 };
-                let answer = cx.retried(verb).await;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = service::attempt::prove_both(cx, user_id(&actor)?, verb).await;
                 settle(answer, |issued| RegenerateRecoveryCodesPayload {
                     recovery_codes: Some(exposed(&issued)),
                     user: Some(User::new(actor, issued.user)),

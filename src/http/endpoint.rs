@@ -152,7 +152,11 @@ impl Incoming {
         let visitor = Visitor::new(&shared.cx, &shared.proxies, peer, &headers);
         if let Err(error) = visitor.knock(&shared.cx).await {
             let mut response = failed(error);
-            error::finish(&mut response, &request_id.0, shared.cx.settings.introspection);
+            error::finish(
+                &mut response,
+                &request_id.0,
+                shared.cx.settings.introspection,
+            );
             count(shared, &response, &Seen::default(), began.elapsed(), 0);
             return Err(write(media_type, response));
         }
@@ -171,7 +175,7 @@ async fn answer(shared: &Shared, incoming: Incoming, params: Params) -> Response
     let media_type = incoming.media_type;
     let began = tokio::time::Instant::now();
     let seen = Seen::default();
-    let execution = bounded(execute(shared, incoming, params, &seen));
+    let execution = Box::pin(bounded(execute(shared, incoming, params, &seen)));
     let (outcome, statements) = counting_statements(execution).await;
     let mut response = match outcome {
         Ok(Outcome::Executed(response)) => *response,

@@ -45,6 +45,10 @@ impl Keys {
             Subject::Everybody => {}
             Subject::Source(source) => mac.update(&source.octets()),
             Subject::User(id) => mac.update(id.0.as_bytes()),
+            Subject::CodeOf(id) => {
+                mac.update(id.0.as_bytes());
+                mac.update(b"code");
+            }
             Subject::Name(name) => mac.update(name.as_bytes()),
             // Of a fixed length first, so that no two pairs run into the same bytes.
             Subject::NameFrom(name, source) => {

@@ -52,6 +52,8 @@ pub enum Subject<'a> {
     Everybody,
     Source(Source),
     User(UserId),
+    /// The second factor of a user.
+    CodeOf(UserId),
     /// What an account is called, whether or not there is one.
     Name(&'a str),
     NameFrom(&'a str, Source),

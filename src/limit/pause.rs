@@ -4,8 +4,8 @@
 //!
 //! The count of the account alone is what strangers have spoilt, from however many
 //! sources. It must not lock the owner out, so it does not hold for a source that
-//! the account has a live session from: that one is held to its own count. A right
-//! password and a reset by mail forget the counts of the account, and a day without
+//! the account has a live session from: that one is held to its own count. A full
+//! log-in and a reset by mail forget the counts of the account, and a day without
 //! a guess forgets all. An account has two names, so nobody gets more than a
 //! hundred wrong guesses in a row at it (NIST SP 800-63B-4, section 3.2.2).
 

@@ -115,21 +115,69 @@ pub async fn reset_password(
     Ok(user)
 }
 
-/// Guesses at one's own current password, by whoever has got hold of a session, wait for each other.
-pub async fn change_password<T>(
+/// Whoever has got hold of a session shall not guess its user's password by it.
+pub async fn prove_password<T>(
     cx: &Context,
     user_id: UserId,
     verb: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let subject = Subject::User(user_id);
-    take(cx, [(Limit::ChangePassword, subject)]).await?;
-    let guess = cx.limiter.guess(subject, None);
-    let started = cx.limiter.start(&guess, false).await;
+    take(cx, [(Limit::OwnProof, Subject::User(user_id))]).await?;
+    guess_password(cx, user_id, verb).await
+}
+
+/// As `prove_password`, for a code of a second factor.
+pub async fn prove_code<T>(
+    cx: &Context,
+    user_id: UserId,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    take(cx, [(Limit::OwnProof, Subject::User(user_id))]).await?;
+    guess_code(cx, user_id, verb).await
+}
+
+/// As `prove_password`, for password and code. They are counted apart: whoever knows one of them
+/// shall not make the wrong guesses at the other be forgotten.
+pub async fn prove_both<T>(
+    cx: &Context,
+    user_id: UserId,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    take(cx, [(Limit::OwnProof, Subject::User(user_id))]).await?;
+    guess_password(cx, user_id, guess_code(cx, user_id, verb)).await
+}
+
+async fn guess_password<T>(
+    cx: &Context,
+    user_id: UserId,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let guess = cx.limiter.guess(Subject::User(user_id), None);
+    counted(cx, &guess, ProblemCode::InvalidCredentials, verb).await
+}
+
+async fn guess_code<T>(
+    cx: &Context,
+    user_id: UserId,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let guess = cx.limiter.guess(Subject::CodeOf(user_id), None);
+    counted(cx, &guess, ProblemCode::InvalidCode, verb).await
+}
+
+/// Counts a guess that is wrong when the verb says so, and is right when the verb is done.
+async fn counted<T>(
+    cx: &Context,
+    guess: &Guess,
+    wrong: ProblemCode,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let started = cx.limiter.start(guess, false).await;
     started.map_err(|paused| cx.limiter.refuse(paused.refused()))?;
     let outcome = verb.await;
     match &outcome {
-        Ok(_) => cx.limiter.forget(&[guess]).await,
-        Err(error) => settle(cx, &guess, error).await,
+        Ok(_) => cx.limiter.forget(&[*guess]).await,
+        Err(error) if !is_refused_with(error, &[wrong]) => cx.limiter.take_back(guess).await,
+        Err(_) => {}
     }
     outcome
 }
@@ -139,17 +187,22 @@ async fn take<const N: usize>(cx: &Context, wanted: [(Limit, Subject<'_>); N]) -
     cx.limiter.take(wanted).await.map_err(refuse)
 }
 
-/// What becomes of a guess that did not let anybody in.
+/// What becomes of a log-in that did not succeed.
 async fn settle(cx: &Context, guess: &Guess, error: &Error) {
-    let Error::Refused(problems) = error else {
-        // The password was not looked at, or nobody was told what became of it.
-        return cx.limiter.take_back(guess).await;
-    };
-    let is_wrong = |code| code == ProblemCode::InvalidCredentials;
-    if !problems.iter().any(|problem| is_wrong(problem.code)) {
-        // It was right, and something else is wrong.
+    let wrong = &[ProblemCode::InvalidCredentials, ProblemCode::InvalidCode];
+    let right = &[ProblemCode::NotApproved, ProblemCode::Deactivated];
+    if is_refused_with(error, right) {
         cx.limiter.forget(&[*guess]).await;
+    } else if !is_refused_with(error, wrong) {
+        // The password was not looked at, or it was half of what is asked for: it must not make the
+        // wrong guesses at the other half be forgotten.
+        cx.limiter.take_back(guess).await;
     }
+}
+
+fn is_refused_with(error: &Error, codes: &[ProblemCode]) -> bool {
+    matches!(error, Error::Refused(problems)
+        if problems.iter().any(|problem| codes.contains(&problem.code)))
 }
 
 /// Forgets the wrong guesses at an account, by either of its names.

@@ -25,6 +25,10 @@ const CREDENTIALS: &[&str] = &[
     "requestPasswordReset",
     "resetPassword",
     "changePassword",
+    "startSecondFactor",
+    "confirmSecondFactor",
+    "disableSecondFactor",
+    "regenerateRecoveryCodes",
 ];
 const INTROSPECTION_LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
 /// Selections inside one another, fragments followed: more than any operation within the limits.

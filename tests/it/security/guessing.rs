@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use muster::limit::{Limit, Subject};
 use serde_json::json;
 
-use crate::support::{Answer, CHANGE_PASSWORD, LOG_IN, PASSWORD, Person, SERVER, TestApp, VIEWER};
+use crate::support::{
+    Answer, Authenticator, CHANGE_PASSWORD, DISABLE_SECOND_FACTOR, LOG_IN, PASSWORD, Person,
+    SERVER, TestApp, VIEWER,
+};
 
 async fn start() -> TestApp {
     let settings = &[("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1/32")];
@@ -212,5 +215,47 @@ async fn whoever_found_an_open_session_cannot_guess_its_password() {
     app.clock.advance(TimeDelta::minutes(1));
     let answer = guess(PASSWORD, "quiet Harbour 91 lanterns").await;
     answer.succeeds();
+    app.leaves_jobs();
+}
+
+#[tokio::test]
+async fn whoever_has_the_password_cannot_guess_the_code() {
+    let app = start().await;
+    let ada = app.admin("ada").await;
+    Authenticator::set_up(&ada, &app.clock).await;
+    let thief = ada.on_another_device();
+    // From ever new places.
+    let mut place = 0;
+    let mut guess = async |code: Option<&str>| {
+        place += 1;
+        let thief = thief.from_address(&format!("203.0.113.{place}"));
+        match code {
+            Some(code) => thief.logs_in_with(code).await,
+            None => thief.logs_in().await,
+        }
+    };
+    for turn in 1..=10 {
+        let answer = guess(Some("000000")).await;
+        answer.refused_for(&["input.code INVALID_CODE"]);
+        // The password is half of what it takes, and makes nothing be forgotten.
+        let answer = guess(None).await;
+        assert_eq!(wait(&answer).is_some(), turn == 10);
+    }
+    assert_eq!(wait(&guess(Some("000000")).await), Some(1));
+    // The same by a session that was found open.
+    let wrong_code = json!({ "currentPassword": PASSWORD, "code": "000000" });
+    for _ in 0..5 {
+        let input = json!({ "input": wrong_code });
+        let answer = ada.asks(DISABLE_SECOND_FACTOR, input).await;
+        answer.refused_for(&["input.code INVALID_CODE"]);
+    }
+    let input = json!({ "currentPassword": PASSWORD, "newPassword": "quiet Harbour 91 lanterns" });
+    let answer = ada.asks(CHANGE_PASSWORD, json!({ "input": input })).await;
+    answer.succeeds();
+    let wrong_code = json!({ "currentPassword": "quiet Harbour 91 lanterns", "code": "000000" });
+    let answer = ada
+        .asks(DISABLE_SECOND_FACTOR, json!({ "input": wrong_code }))
+        .await;
+    assert_eq!(wait(&answer), Some(1));
     app.leaves_jobs();
 }
