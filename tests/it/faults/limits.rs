@@ -44,7 +44,7 @@ impl Scene {
                 );
                 let keys = redis.says(&["KEYS", "*"]);
                 let probe = server.stranger("probe");
-                let probe = probe.from_address(&format!("198.51.{place}.{number}"));
+                let probe = probe.at_address(&format!("198.51.{place}.{number}"));
                 probe.tries_to_sign_up(json!({ "username": "" })).await;
                 let is_new = |key: &String| !keys.contains(key);
                 if redis.says(&["KEYS", "*"]).iter().any(is_new) {
@@ -57,7 +57,7 @@ impl Scene {
 
     fn ada_at(&self, server: usize, address: &str) -> Person {
         let ada = self.servers[server].stranger("ada");
-        ada.from_address(address)
+        ada.at_address(address)
     }
 
     fn complaints(&self) -> usize {
@@ -128,7 +128,7 @@ async fn without_redis_each_server_holds_the_limit_by_itself() {
     let most = 2 * (5 + refilled_since(began));
     assert!((8..=most).contains(&sum), "{sum} of {most}");
     for person in &people {
-        let elsewhere = person.from_address("203.0.113.8");
+        let elsewhere = person.at_address("203.0.113.8");
         elsewhere.logs_in().await.succeeds();
     }
 }

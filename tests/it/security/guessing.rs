@@ -34,7 +34,7 @@ impl Botnet {
         self.number += 1;
         let address = format!("2001:db8:{:x}:1::1", self.number);
         let input = json!({ "login": login, "password": "a wrong guess" });
-        let bot = self.eve.from_address(&address);
+        let bot = self.eve.at_address(&address);
         bot.asks(LOG_IN, json!({ "input": input })).await
     }
 
@@ -92,7 +92,7 @@ async fn pauses_grow_and_known_and_unknown_accounts_behave_alike() {
 #[tokio::test]
 async fn strangers_do_not_lock_the_owner_out() {
     let app = start().await;
-    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    let ada = app.admin("ada").await.at_address("203.0.113.7");
     ada.logs_in().await.succeeds();
     let mut botnet = Botnet::of(&app);
     for _ in 0..12 {
@@ -110,7 +110,7 @@ async fn strangers_do_not_lock_the_owner_out() {
     }
     botnet.spoils("ada").await;
     // A source that the account does not know waits like any stranger, the right password or not.
-    let new_place = ada.on_another_device().from_address("203.0.113.99");
+    let new_place = ada.on_another_device().at_address("203.0.113.99");
     assert!(wait(&new_place.logs_in().await).is_some());
     // Until the owner shows by mail who they are.
     new_place.forgets_password().await;
@@ -127,7 +127,7 @@ async fn strangers_do_not_lock_the_owner_out() {
 #[tokio::test]
 async fn a_known_source_is_held_to_its_own_failures() {
     let app = start().await;
-    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    let ada = app.admin("ada").await.at_address("203.0.113.7");
     ada.logs_in().await.succeeds();
     let mut botnet = Botnet::of(&app);
     botnet.spoils("ada").await;
@@ -156,7 +156,7 @@ async fn a_right_password_forgets_the_wrong_ones() {
     let app = start().await;
     app.admin("ada").await;
     let mut botnet = Botnet::of(&app);
-    let ada = app.stranger("ada").from_address("203.0.113.7");
+    let ada = app.stranger("ada").at_address("203.0.113.7");
     for _ in 0..3 {
         for login in ["ada", "ada@example.com"] {
             for _ in 0..9 {
@@ -167,7 +167,7 @@ async fn a_right_password_forgets_the_wrong_ones() {
         ada.logs_in().await.succeeds();
     }
     // Somebody who waits for a decision has shown who they are as well.
-    let nico = app.stranger("nico").from_address("203.0.113.8");
+    let nico = app.stranger("nico").at_address("203.0.113.8");
     nico.signs_up().await;
     app.leaves_jobs();
     for _ in 0..3 {
@@ -181,11 +181,11 @@ async fn a_right_password_forgets_the_wrong_ones() {
 #[tokio::test]
 async fn the_mass_of_all_log_ins_is_bounded_and_does_not_keep_people_at_home_out() {
     let app = start().await;
-    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    let ada = app.admin("ada").await.at_address("203.0.113.7");
     ada.logs_in().await.succeeds();
     let all = [(Limit::LogInByStrangers, Subject::Everybody)];
     while app.cx.limiter.take(all).await.is_ok() {}
-    let elsewhere = ada.on_another_device().from_address("203.0.113.99");
+    let elsewhere = ada.on_another_device().at_address("203.0.113.99");
     assert_eq!(wait(&elsewhere.logs_in().await), Some(1));
     ada.logs_in().await.succeeds();
     elsewhere.asks(SERVER, json!({})).await.succeeds();
@@ -228,7 +228,7 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
     let mut place = 0;
     let mut guess = async |code: Option<&str>| {
         place += 1;
-        let thief = thief.from_address(&format!("203.0.113.{place}"));
+        let thief = thief.at_address(&format!("203.0.113.{place}"));
         match code {
             Some(code) => thief.logs_in_with(code).await,
             None => thief.logs_in().await,

@@ -65,10 +65,10 @@ async fn asks_for_reset(person: &Person, email: &str) -> Answer {
 async fn five_log_ins_a_minute_for_each_account_and_source() {
     let app = start().await;
     app.admin("ada").await;
-    let ada = app.stranger("ada").from_address("203.0.113.7");
+    let ada = app.stranger("ada").at_address("203.0.113.7");
     holds(&app, 5, 12, |_| ada.logs_in()).await;
     // Elsewhere nobody is held up by that, and neither is anybody else here.
-    let elsewhere = ada.from_address("203.0.113.8");
+    let elsewhere = ada.at_address("203.0.113.8");
     elsewhere.logs_in().await.succeeds();
     tries_to_log_in(&ada, "abe", PASSWORD)
         .await
@@ -80,13 +80,13 @@ async fn five_log_ins_a_minute_for_each_account_and_source() {
 #[tokio::test]
 async fn thirty_log_ins_a_minute_for_each_source() {
     let app = start().await;
-    let eve = app.stranger("eve").from_address("203.0.113.7");
+    let eve = app.stranger("eve").at_address("203.0.113.7");
     holds(&app, 30, 2, |turn| {
         let eve = eve.clone();
         async move { tries_to_log_in(&eve, &format!("name-{turn}"), "wrong").await }
     })
     .await;
-    let elsewhere = eve.from_address("203.0.113.8");
+    let elsewhere = eve.at_address("203.0.113.8");
     let answer = tries_to_log_in(&elsewhere, "name", "wrong").await;
     answer.refused_with("INVALID_CREDENTIALS");
 }
@@ -94,19 +94,19 @@ async fn thirty_log_ins_a_minute_for_each_source() {
 #[tokio::test]
 async fn thirty_refreshes_a_minute_for_each_source() {
     let app = start().await;
-    let ada = app.admin("ada").await.from_address("203.0.113.7");
+    let ada = app.admin("ada").await.at_address("203.0.113.7");
     holds(&app, 30, 2, |_| ada.refreshes()).await;
-    ada.from_address("203.0.113.8").refreshes().await.succeeds();
+    ada.at_address("203.0.113.8").refreshes().await.succeeds();
 }
 
 #[tokio::test]
 async fn ten_sign_ups_an_hour_for_each_source() {
     let app = start().await;
-    let eve = app.stranger("eve").from_address("203.0.113.7");
+    let eve = app.stranger("eve").at_address("203.0.113.7");
     // Forms with mistakes count, too: they tell which names are taken.
     let form = json!({ "username": "" });
     holds(&app, 10, 360, |_| eve.tries_to_sign_up(form.clone())).await;
-    eve.from_address("203.0.113.8").signs_up().await;
+    eve.at_address("203.0.113.8").signs_up().await;
     app.leaves_jobs();
 }
 
@@ -118,7 +118,7 @@ async fn three_mails_an_hour_for_each_address_known_or_not() {
         let spellings = [email.to_owned(), format!(" {}", email.to_uppercase())];
         holds(&app, 3, 1_200, |turn| {
             // From wherever it is asked.
-            let asker = ada.from_address(&format!("203.0.113.{turn}"));
+            let asker = ada.at_address(&format!("203.0.113.{turn}"));
             let email = spellings[turn % 2].clone();
             async move { asks_for_reset(&asker, &email).await }
         })
@@ -130,7 +130,7 @@ async fn three_mails_an_hour_for_each_address_known_or_not() {
 #[tokio::test]
 async fn twenty_mails_an_hour_for_each_source() {
     let app = start().await;
-    let eve = app.stranger("eve").from_address("203.0.113.7");
+    let eve = app.stranger("eve").at_address("203.0.113.7");
     holds(&app, 20, 180, |turn| {
         let eve = eve.clone();
         async move { asks_for_reset(&eve, &format!("name-{turn}@example.com")).await }
@@ -143,11 +143,11 @@ async fn twenty_mails_an_hour_for_each_source() {
 async fn ten_new_passwords_a_minute_for_each_link_holder_and_each_user() {
     let app = start().await;
     let ada = app.admin("ada").await;
-    let here = ada.from_address("203.0.113.7");
+    let here = ada.at_address("203.0.113.7");
     holds(&app, 10, 6, |_| here.tries_to_reset("no token", PASSWORD)).await;
     let input = json!({ "currentPassword": PASSWORD, "newPassword": "short" });
     holds(&app, 10, 6, |turn| {
-        let here = ada.from_address(&format!("203.0.113.{turn}"));
+        let here = ada.at_address(&format!("203.0.113.{turn}"));
         let input = json!({ "input": input });
         async move { here.asks(CHANGE_PASSWORD, input).await }
     })
@@ -161,7 +161,7 @@ async fn six_hundred_requests_a_minute_for_each_user() {
     let abe = app.admin("abe").await;
     for turn in 0..600 {
         // From wherever they come.
-        let here = ada.from_address(&format!("203.0.113.{}", turn % 250));
+        let here = ada.at_address(&format!("203.0.113.{}", turn % 250));
         here.asks(VIEWER, json!({})).await.succeeds();
     }
     is_limited(ada.asks(VIEWER, json!({})).await, 1);
@@ -182,11 +182,11 @@ async fn three_hundred_requests_a_minute_for_each_source_of_nobody_in_particular
     revoked.logs_in().await.succeeds();
     let token = revoked.tokens().access.unwrap();
     revoked.logs_out().await;
-    let nobody = app.stranger("nobody").from_address("203.0.113.7");
+    let nobody = app.stranger("nobody").at_address("203.0.113.7");
     // Whoever sends a token that is not good is nobody in particular.
     let forger = ada.with_access_token("no.good.token");
-    let forger = forger.from_address("203.0.113.7");
-    let revoked = ada.with_access_token(&token).from_address("203.0.113.7");
+    let forger = forger.at_address("203.0.113.7");
+    let revoked = ada.with_access_token(&token).at_address("203.0.113.7");
     for turn in 0..300 {
         let asker = [&nobody, &forger, &revoked][turn % 3];
         asker.asks(SERVER, json!({})).await.succeeds();
@@ -204,9 +204,9 @@ async fn three_hundred_requests_a_minute_for_each_source_of_nobody_in_particular
     );
     is_limited(revoked.asks(SERVER, json!({})).await, 1);
     // Who is signed in is not held up by what strangers do at the same place.
-    let ada = ada.from_address("203.0.113.7");
+    let ada = ada.at_address("203.0.113.7");
     ada.asks(VIEWER, json!({})).await.succeeds();
-    let elsewhere = nobody.from_address("203.0.113.8");
+    let elsewhere = nobody.at_address("203.0.113.8");
     elsewhere.asks(SERVER, json!({})).await.succeeds();
     app.clock.advance(TimeDelta::milliseconds(200));
     nobody.asks(SERVER, json!({})).await.succeeds();
@@ -218,12 +218,12 @@ async fn a_host_has_one_count_for_all_its_addresses_of_ipv6() {
     let app = start().await;
     let ada = app.admin("ada").await.on_another_device();
     for turn in 0..5 {
-        let here = ada.from_address(&format!("2001:db8:0:1:{turn}::{turn}"));
+        let here = ada.at_address(&format!("2001:db8:0:1:{turn}::{turn}"));
         here.logs_in().await.succeeds();
     }
-    let here = ada.from_address("2001:db8:0:1:ffff::1");
+    let here = ada.at_address("2001:db8:0:1:ffff::1");
     is_limited(here.logs_in().await, 12);
-    let next_door = ada.from_address("2001:db8:0:2::1");
+    let next_door = ada.at_address("2001:db8:0:2::1");
     next_door.logs_in().await.succeeds();
 }
 
@@ -233,18 +233,18 @@ async fn what_a_client_writes_about_its_address_gains_nothing() {
     // One is used up by logging in here.
     let ada = app.admin("ada").await.on_another_device();
     for turn in 0..4 {
-        let spoofed = ada.from_address(&format!("203.0.113.{turn}"));
+        let spoofed = ada.at_address(&format!("203.0.113.{turn}"));
         spoofed.logs_in().await.succeeds();
     }
-    is_limited(ada.from_address("203.0.113.9").logs_in().await, 12);
+    is_limited(ada.at_address("203.0.113.9").logs_in().await, 12);
     let app = start().await;
     let ada = app.admin("ada").await.on_another_device();
     for turn in 0..5 {
         // What the client wrote is to the left of what the proxy saw.
-        let spoofed = ada.from_address(&format!("198.51.100.{turn}, 203.0.113.7"));
+        let spoofed = ada.at_address(&format!("198.51.100.{turn}, 203.0.113.7"));
         spoofed.logs_in().await.succeeds();
     }
-    let spoofed = ada.from_address("198.51.100.9, 203.0.113.7");
+    let spoofed = ada.at_address("198.51.100.9, 203.0.113.7");
     is_limited(spoofed.logs_in().await, 12);
 }
 
@@ -252,7 +252,7 @@ async fn what_a_client_writes_about_its_address_gains_nothing() {
 async fn five_hundred_at_once_are_five() {
     let app = start().await;
     let ada = app.admin("ada").await.on_another_device();
-    let here = ada.from_address("203.0.113.7");
+    let here = ada.at_address("203.0.113.7");
     let answers = join_all((0..500).map(|_| here.logs_in())).await;
     let (good, limited): (Vec<_>, Vec<_>) = answers
         .into_iter()
@@ -267,7 +267,7 @@ async fn five_hundred_at_once_are_five() {
 async fn aliases_fragments_and_several_operations_gain_nothing() {
     let app = start().await;
     app.admin("ada").await;
-    let eve = app.stranger("eve").from_address("203.0.113.7");
+    let eve = app.stranger("eve").at_address("203.0.113.7");
     let guess = |password: &str| {
         format!("logIn(input: {{ login: \"ada\", password: \"{password}\" }}) {{ accessToken }}")
     };
@@ -304,7 +304,7 @@ async fn aliases_fragments_and_several_operations_gain_nothing() {
 async fn whoever_is_refused_is_told_when_to_come_back_in_both_media_types() {
     let app = start().await;
     app.admin("ada").await;
-    let ada = app.stranger("ada").from_address("203.0.113.7");
+    let ada = app.stranger("ada").at_address("203.0.113.7");
     for _ in 0..5 {
         ada.logs_in().await.succeeds();
     }

@@ -50,7 +50,7 @@ impl Person {
     }
 
     /// The same person, sending as somebody whom a proxy forwards from this address.
-    pub fn from_address(&self, address: &str) -> Self {
+    pub fn at_address(&self, address: &str) -> Self {
         Self {
             address: Some(address.to_owned()),
             ..self.clone()
