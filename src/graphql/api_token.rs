@@ -10,7 +10,7 @@ use super::{muster, request_time};
 use crate::actor::Actor;
 use crate::entity;
 use crate::entity::api_token::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service;
 use crate::service::api_token::CreateApiToken;
 use crate::store;
@@ -189,7 +189,9 @@ impl ApiTokenMutation {
                 };
                 let cx = muster(ctx);
                 let verb = || service::api_token::create(cx, &actor, &input);
-                let answer = cx.retried(verb).await;
+                let user_id = actor.user_id().ok_or(Error::Unauthenticated)?;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = service::attempt::prove_password(cx, user_id, verb).await;
                 settle(answer, |(token, row)| CreateApiTokenPayload {
                     api_token: Some(ApiToken::new(actor, row)),
                     token: Some(token.expose().to_owned()),

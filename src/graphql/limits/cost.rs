@@ -29,6 +29,7 @@ const CREDENTIALS: &[&str] = &[
     "confirmSecondFactor",
     "disableSecondFactor",
     "regenerateRecoveryCodes",
+    "createApiToken",
 ];
 const INTROSPECTION_LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
 /// Selections inside one another, fragments followed: more than any operation within the limits.
