@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use tracing::Dispatch;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::subscriber::DefaultGuard;
@@ -12,6 +13,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 pub struct Statements {
     heard: Heard,
     _listening: DefaultGuard,
+    /// While there is only one, `tracing` asks the thread that comes by a place first whether anybody
+    /// listens there, and believes the answer for all threads.
+    _another: Dispatch,
 }
 
 #[derive(Clone, Default)]
@@ -19,12 +23,14 @@ struct Heard(Arc<Mutex<Vec<String>>>);
 
 impl Statements {
     pub fn listen() -> Self {
+        let another = Dispatch::new(tracing_subscriber::registry());
         let heard = Heard::default();
         let subscriber = tracing_subscriber::registry().with(heard.clone());
         let listening = tracing::subscriber::set_default(subscriber);
         Self {
             heard,
             _listening: listening,
+            _another: another,
         }
     }
 
