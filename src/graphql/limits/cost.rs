@@ -15,7 +15,13 @@ use super::{
 };
 
 /// The fields that are lists with pages, and how many rows they have when none are asked for.
-const LISTS: &[&str] = &["users", "tasks", "approvals"];
+const LISTS: &[&str] = &[
+    "users",
+    "tasks",
+    "approvals",
+    "accountEvents",
+    "invitations",
+];
 const PAGE_DEFAULT: u64 = 20;
 const PAGE_MAX: u64 = 100;
 const CREDENTIALS: &[&str] = &[
@@ -291,6 +297,31 @@ mod tests {
         let mut walk = Walk::new(&document, &variables);
         let cost = walk.set(&operation.node.selection_set.node).unwrap();
         (cost, walk.steps)
+    }
+
+    #[test]
+    fn every_list_of_the_schema_is_priced_by_its_page() {
+        use async_graphql::parser::parse_schema;
+        use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+
+        let document = parse_schema(crate::graphql::sdl()).unwrap();
+        let mut lists = 0;
+        for definition in document.definitions {
+            let TypeSystemDefinition::Type(definition) = definition else {
+                continue;
+            };
+            let TypeKind::Object(object) = definition.node.kind else {
+                continue;
+            };
+            for field in object.fields {
+                if field.node.ty.node.to_string().contains("Connection") {
+                    let name = field.node.name.node;
+                    assert!(LISTS.contains(&name.as_str()), "{name}");
+                    lists += 1;
+                }
+            }
+        }
+        assert!(lists >= 4);
     }
 
     #[test]

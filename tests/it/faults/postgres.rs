@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::at_length;
@@ -28,6 +29,7 @@ async fn house_on(url: &str) -> (House, Server, Person) {
 /// Asks on and on until told to stop; says which codes came, and how long the longest took.
 async fn asks_until(
     ada: Person,
+    answered: Arc<Semaphore>,
     stop: tokio::sync::watch::Receiver<bool>,
 ) -> (Vec<String>, Duration) {
     let (mut codes, mut longest) = (Vec::new(), Duration::ZERO);
@@ -36,6 +38,7 @@ async fn asks_until(
         let answer = ada.asks(VIEWER, json!({})).await;
         longest = longest.max(began.elapsed());
         codes.push(answer.code().unwrap_or_else(|| "ok".into()));
+        answered.add_permits(1);
     }
     (codes, longest)
 }
@@ -44,10 +47,16 @@ async fn asks_until(
 async fn crowd_during(ada: &Person, trouble: impl Future<Output = ()>) {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut crowd = JoinSet::new();
+    let answered = Arc::new(Semaphore::new(0));
     for _ in 0..6 {
-        crowd.spawn(asks_until(ada.clone(), stopped.clone()));
+        crowd.spawn(asks_until(
+            ada.clone(),
+            Arc::clone(&answered),
+            stopped.clone(),
+        ));
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // All are at it, however busy the machine is.
+    answered.acquire_many(60).await.unwrap().forget();
     trouble.await;
     let mut well = 0;
     let began = Instant::now();
