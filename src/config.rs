@@ -62,6 +62,7 @@ pub struct Settings {
     pub cors_origins: CorsOrigins,
     pub trusted_proxies: Vec<IpNet>,
     pub reset_url: Url,
+    pub confirm_email_url: Url,
     pub sign_up_open: bool,
     /// Whether admins need a second factor to do more than employees.
     pub admin_second_factor: bool,
@@ -131,7 +132,8 @@ fn combine(
 pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistakes> {
     let mut reader = Reader::new(&lookup);
     let public_url = reader.base_url("PUBLIC_URL");
-    let reset_url = reader.reset_url("RESET_URL", &public_url);
+    let reset_url = reader.page_url("RESET_URL", &public_url, "reset-password");
+    let confirm_email_url = reader.page_url("CONFIRM_EMAIL_URL", &public_url, "confirm-email");
     let settings = Settings {
         database_url: reader.database_url("DATABASE_URL"),
         database_direct_url: reader.postgres_url("DATABASE_DIRECT_URL"),
@@ -181,6 +183,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         log_format: reader.log_format("LOG_FORMAT"),
         public_url,
         reset_url,
+        confirm_email_url,
     };
     if settings.is_on_postgres() {
         if settings.jwt_secret.is_none() && reader.optional("JWT_SECRET").is_none() {
@@ -302,6 +305,10 @@ mod tests {
         assert_eq!(
             settings.reset_url.as_str(),
             "http://localhost:8000/reset-password"
+        );
+        assert_eq!(
+            settings.confirm_email_url.as_str(),
+            "http://localhost:8000/confirm-email"
         );
         assert_eq!(settings.session_max_age, TimeDelta::days(90));
         assert!(settings.sign_up_open && settings.worker && settings.introspection);

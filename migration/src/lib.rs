@@ -21,6 +21,7 @@ mod m20261121_000008_indexes;
 mod m20261121_000009_account_events;
 mod m20261121_000010_second_factors;
 mod m20261121_000012_api_tokens;
+mod m20261121_000013_email_confirmations;
 
 pub struct Migrator;
 
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_account_events::Migration),
             Box::new(m20261121_000010_second_factors::Migration),
             Box::new(m20261121_000012_api_tokens::Migration),
+            Box::new(m20261121_000013_email_confirmations::Migration),
         ]
     }
 }

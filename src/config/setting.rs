@@ -42,6 +42,7 @@ settings! {
     "CORS_ORIGINS", None, "Comma-separated origins of browser front ends, or * without credentials.";
     "TRUSTED_PROXIES", None, "Comma-separated CIDRs of the proxies whose X-Forwarded-For is believed.";
     "RESET_URL", None, "Page that the reset mail links to, the token follows as #token=…; PUBLIC_URL/reset-password when absent.";
+    "CONFIRM_EMAIL_URL", None, "Page that mails link to for confirming an address, the token follows as #token=…; PUBLIC_URL/confirm-email when absent.";
     "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
     "ADMIN_SECOND_FACTOR", Some("optional"), "optional, or required to let admins do no more than employees until they have set up a second factor.";
     "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";

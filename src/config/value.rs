@@ -142,10 +142,11 @@ impl<'a> Reader<'a> {
         url
     }
 
-    pub fn reset_url(&mut self, name: &str, public_url: &Url) -> Url {
+    /// A page that a mail links to; by default, the one of ours at this path.
+    pub fn page_url(&mut self, name: &str, public_url: &Url, path: &str) -> Url {
         let mut default = public_url.clone();
         default.set_path(&format!(
-            "{}/reset-password",
+            "{}/{path}",
             public_url.path().trim_end_matches('/')
         ));
         match self.optional(name).map(|text| page(&text)) {

@@ -14,17 +14,18 @@ mod second_factor;
 mod totp;
 
 pub use access_token::{AccessToken, Claims};
-pub use opaque_token::{ApiToken, RefreshToken, ResetToken};
+pub use opaque_token::{ApiToken, ConfirmationToken, RefreshToken, ResetToken};
 pub use password::{Passwords, Verdict};
 pub use recovery_code::RecoveryCode;
 pub use second_factor::{EncryptedSecret, RECOVERY_CODES, SecondFactorCode, SecondFactors};
 pub use totp::TotpSecret;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
-use crate::entity::{ResetTokenId, SessionId, UserId};
+use crate::entity::{EmailConfirmationId, ResetTokenId, SessionId, UserId};
 use crate::error::Result;
 use crate::generator::Generator;
 
@@ -32,6 +33,8 @@ use access_token::Signer;
 use opaque_token::DerivationKey;
 
 const REFRESH_LABEL: &str = "muster refresh token";
+const RESET_LABEL: &str = "muster reset token";
+const CONFIRMATION_LABEL: &str = "muster confirmation token";
 
 /// Makes tokens and tells whether they are ours.
 #[derive(Clone)]
@@ -115,29 +118,46 @@ impl Tokens {
     /// The token of a request for a new password. It follows from the id by a key that is not in
     /// the database, so that the worker can make the mail's link without it being stored.
     pub fn reset(&self, id: ResetTokenId) -> ResetToken {
-        let [current, ..] = self.keys.as_slice() else {
-            return ResetToken::from_bytes(self.generator.bytes());
-        };
-        reset_by(current, id)
+        ResetToken::from_bytes(self.derived(RESET_LABEL, id.0))
     }
 
     /// As `reset`, by whichever key it was stored by.
     pub fn reset_matching(&self, id: ResetTokenId, stored_hash: &str) -> Option<ResetToken> {
-        self.keys
-            .iter()
-            .map(|key| reset_by(key, id))
+        self.all_derived(RESET_LABEL, id.0)
+            .map(ResetToken::from_bytes)
             .find(|token| token.hash() == stored_hash)
     }
-}
 
-fn reset_by(key: &DerivationKey, id: ResetTokenId) -> ResetToken {
-    ResetToken::from_bytes(key.derive("muster reset token", id.0.as_bytes()))
+    /// The token of a link that confirms an address. It follows from the id, as `reset` does.
+    pub fn confirmation(&self, id: EmailConfirmationId) -> ConfirmationToken {
+        ConfirmationToken::from_bytes(self.derived(CONFIRMATION_LABEL, id.0))
+    }
+
+    /// As `confirmation`, by whichever key it was stored by.
+    pub fn confirmation_matching(
+        &self,
+        id: EmailConfirmationId,
+        stored_hash: &str,
+    ) -> Option<ConfirmationToken> {
+        self.all_derived(CONFIRMATION_LABEL, id.0)
+            .map(ConfirmationToken::from_bytes)
+            .find(|token| token.hash() == stored_hash)
+    }
+
+    fn derived(&self, label: &'static str, id: Uuid) -> [u8; 32] {
+        let derived = self.all_derived(label, id).next();
+        derived.unwrap_or_else(|| self.generator.bytes())
+    }
+
+    /// By the current key and the earlier ones.
+    fn all_derived(&self, label: &'static str, id: Uuid) -> impl Iterator<Item = [u8; 32]> {
+        let keys = self.keys.iter();
+        keys.map(move |key| key.derive(label, id.as_bytes()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const SECRET: &str = "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4";
@@ -228,5 +248,21 @@ mod tests {
         assert_eq!(later.reset_matching(other, &token.hash()), None);
         let stranger = tokens(EARLIER, &[], &clock);
         assert_eq!(stranger.reset_matching(id, &token.hash()), None);
+    }
+
+    #[test]
+    fn a_link_that_confirms_an_address_resets_no_password() {
+        let clock = Clock::fake(noon());
+        let ours = tokens(SECRET, &[], &clock);
+        let same = Uuid::from_u128(1);
+        let (confirmation, reset) = (
+            ours.confirmation(EmailConfirmationId(same)),
+            ours.reset(ResetTokenId(same)),
+        );
+        assert_ne!(confirmation.expose(), reset.expose());
+        let later = tokens(EARLIER, &[SECRET], &clock);
+        let made_again =
+            later.confirmation_matching(EmailConfirmationId(same), &confirmation.hash());
+        assert_eq!(made_again, Some(confirmation));
     }
 }

@@ -65,6 +65,11 @@ opaque_token! {
     ApiToken, "muster_"
 }
 
+opaque_token! {
+    /// Proves that its holder reads the mails to an address; good for one use.
+    ConfirmationToken
+}
+
 /// Derives tokens from things that are not secret, by a secret that is not in the database.
 #[derive(Clone)]
 pub(super) struct DerivationKey(Hmac<Sha256>);

@@ -58,6 +58,8 @@ pub enum AccountEventKind {
     EmailChanged,
     ApiTokenCreated,
     ApiTokenRevoked,
+    EmailConfirmationRequested,
+    EmailConfirmed,
     Deleted,
 }
 

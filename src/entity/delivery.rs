@@ -76,6 +76,10 @@ pub enum MailKind {
     PasswordChanged,
     #[sea_orm(string_value = "second-factor-changed")]
     SecondFactorChanged,
+    #[sea_orm(string_value = "email-confirmation")]
+    EmailConfirmation,
+    #[sea_orm(string_value = "email-changed")]
+    EmailChanged,
     #[sea_orm(string_value = "task-report")]
     TaskReport,
 }

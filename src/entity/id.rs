@@ -91,6 +91,7 @@ typed_ids! {
     DeliveryId, Delivery, "delivery";
     AccountEventId, AccountEvent, "account_event";
     ApiTokenId, ApiToken, "api_token";
+    EmailConfirmationId, EmailConfirmation, "email_confirmation";
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

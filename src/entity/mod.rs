@@ -5,6 +5,7 @@ pub mod account_event;
 pub mod api_token;
 pub mod approval;
 pub mod delivery;
+pub mod email_confirmation;
 mod id;
 pub mod installation;
 pub mod recovery_code;
@@ -20,8 +21,8 @@ pub use api_token::ApiTokenAccess;
 pub use approval::ApprovalDecision;
 pub use delivery::{DeliveryState, MailKind};
 pub use id::{
-    AccountEventId, ApiTokenId, ApprovalId, DeliveryId, ObjectId, ResetTokenId, SessionId, TaskId,
-    UserId,
+    AccountEventId, ApiTokenId, ApprovalId, DeliveryId, EmailConfirmationId, ObjectId,
+    ResetTokenId, SessionId, TaskId, UserId,
 };
 pub use second_factor::SecondFactorChange;
 pub use task::TaskStatus;

@@ -24,6 +24,8 @@ pub struct Model {
     /// Local part case-folded, domain in IDNA lower case.
     #[sea_orm(unique)]
     pub email_key: String,
+    /// Since when it is known that this person reads the mails to this address.
+    pub email_verified_at: Option<DateTimeUtc>,
     /// A PHC string.
     pub password_hash: PasswordHash,
     pub first_name: Option<String>,

@@ -81,6 +81,7 @@ require! {
         REVOKE_USER_SESSIONS: Admin,
         REVOKE_API_TOKEN: Employee,
         RESET_SECOND_FACTOR: Admin,
+        REQUEST_EMAIL_CONFIRMATION: Employee,
         UPDATE_PROFILE: Employee,
         APPROVE_USER: Admin,
         REJECT_USER: Admin,

@@ -81,6 +81,11 @@ pub enum AccountEventKind {
     ApiTokenCreated,
     /// An API token was revoked, by its owner or by an admin.
     ApiTokenRevoked,
+    /// The user asked for a link that confirms their e-mail address.
+    EmailConfirmationRequested,
+    /// The user confirmed their e-mail address by a mailed link. A password reset does so, too, and
+    /// is told as that only.
+    EmailConfirmed,
     /// An admin deleted the user.
     Deleted,
 }

@@ -19,6 +19,7 @@ mod approval;
 mod connection;
 pub mod cookie;
 mod dashboard;
+mod email_confirmation;
 pub mod error;
 mod figures;
 pub mod limits;
@@ -73,6 +74,7 @@ pub struct Mutation(
     password::PasswordMutation,
     api_token::ApiTokenMutation,
     second_factor::SecondFactorMutation,
+    email_confirmation::EmailConfirmationMutation,
     user::ProfileMutation,
     approval::ApprovalMutation,
     user::UserMutation,

@@ -90,7 +90,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
             ObjectId::AccountEvent(id) => events.push(*id),
             ObjectId::ApiToken(id) => tokens.push(*id),
             // Not objects of the schema.
-            ObjectId::ResetToken(_) | ObjectId::Delivery(_) => {}
+            ObjectId::ResetToken(_) | ObjectId::Delivery(_) | ObjectId::EmailConfirmation(_) => {}
         }
     }
     let mut nodes: HashMap<ObjectId, Node> = HashMap::new();

@@ -1,8 +1,8 @@
-//! The two pages that Muster serves to a browser: the playground at `/`, and the
-//! one that a reset mail links to. All of it is in the binary, and the pages load
-//! nothing from any other host.
+//! The pages that Muster serves to a browser: the playground at `/`, and those
+//! that mails link to. All of it is in the binary, and the pages load nothing from
+//! any other host.
 //!
-//! Called by `http::router`. Neither page needs to know who is asking: both speak
+//! Called by `http::router`. No page needs to know who is asking: they all speak
 //! to `/graphql` like any other client.
 
 use axum::Router;
@@ -21,42 +21,55 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// GraphiQL's icons are `data:` images; its fonts and inline styles are left out when it is built.
 const PLAYGROUND_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// The page only ever writes text, so that it can forbid itself to write markup.
-/// Its one image is the empty icon.
-const RESET_PASSWORD_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+/// The pages behind mailed links only ever write text, so they can forbid themselves to write
+/// markup. Their one image is the empty icon.
+const MAILED_LINK_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'";
 /// For what a page is made of, should someone open it by itself.
 const ASSET_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The reset page is there whether or not people may explore the schema.
+/// The pages behind mailed links, with their scripts.
+const MAILED_LINKS: &[(&str, &[u8], &str, &[u8])] = &[
+    (
+        "/reset-password",
+        include_bytes!("reset_password/reset_password.html"),
+        "/reset-password/reset_password.js",
+        include_bytes!("reset_password/reset_password.js"),
+    ),
+    (
+        "/confirm-email",
+        include_bytes!("confirm_email/confirm_email.html"),
+        "/confirm-email/confirm_email.js",
+        include_bytes!("confirm_email/confirm_email.js"),
+    ),
+];
+
+/// The pages behind mailed links are there whether or not people may explore the schema.
 pub fn routes(playground: bool) -> Router {
-    let routes = Router::new()
+    let mut routes = Router::new()
         .route(
-            "/reset-password",
-            file(
-                HTML,
-                RESET_PASSWORD_POLICY,
-                include_bytes!("reset_password/reset_password.html"),
-            ),
-        )
-        .route(
-            "/reset-password/reset_password.js",
+            "/mailed-link/mailed_link.js",
             file(
                 JAVASCRIPT,
                 ASSET_POLICY,
-                include_bytes!("reset_password/reset_password.js"),
+                include_bytes!("mailed_link/mailed_link.js"),
             ),
         )
         .route(
-            "/reset-password/reset_password.css",
+            "/mailed-link/mailed_link.css",
             file(
                 CSS,
                 ASSET_POLICY,
-                include_bytes!("reset_password/reset_password.css"),
+                include_bytes!("mailed_link/mailed_link.css"),
             ),
         );
+    for &(page, html, script, javascript) in MAILED_LINKS {
+        routes = routes
+            .route(page, file(HTML, MAILED_LINK_POLICY, html))
+            .route(script, file(JAVASCRIPT, ASSET_POLICY, javascript));
+    }
     if !playground {
         return routes;
     }
@@ -122,7 +135,7 @@ fn answer(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(policy),
     );
-    // A reset link must not reach another host, whatever the layers around offer.
+    // A mailed link must not reach another host, whatever the layers around offer.
     headers.insert(
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),

@@ -21,8 +21,12 @@ pub struct Recipient {
 
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// The sign-up arrived, and waits for an admin.
-    Welcome,
+    /// The sign-up arrived, and waits for an admin. Without a link when there is no use for one any
+    /// more.
+    Welcome {
+        link: Option<SecretLink>,
+        valid_days: u64,
+    },
     Approved {
         role: Role,
     },
@@ -30,7 +34,7 @@ pub enum Content {
         reason: Option<String>,
     },
     PasswordReset {
-        link: ResetLink,
+        link: SecretLink,
         valid_minutes: u64,
     },
     PasswordChanged {
@@ -40,18 +44,42 @@ pub enum Content {
         change: SecondFactorChange,
         at: DateTime<Utc>,
     },
+    EmailConfirmation {
+        link: SecretLink,
+        valid_days: u64,
+    },
+    /// Goes to the address that was given up.
+    EmailChanged {
+        at: DateTime<Utc>,
+    },
     TaskReport(TaskReport),
 }
 
 impl Content {
+    /// Whether it is not for keeping: whoever reads it could do what is for its recipient to do.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            Self::Welcome { link, .. } => link.is_some(),
+            Self::PasswordReset { .. } | Self::EmailConfirmation { .. } => true,
+            Self::Approved { .. }
+            | Self::Rejected { .. }
+            | Self::PasswordChanged { .. }
+            | Self::SecondFactorChanged { .. }
+            | Self::EmailChanged { .. }
+            | Self::TaskReport(_) => false,
+        }
+    }
+
     pub fn kind(&self) -> MailKind {
         match self {
-            Self::Welcome => MailKind::Welcome,
+            Self::Welcome { .. } => MailKind::Welcome,
             Self::Approved { .. } => MailKind::Approved,
             Self::Rejected { .. } => MailKind::Rejected,
             Self::PasswordReset { .. } => MailKind::PasswordReset,
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
             Self::SecondFactorChanged { .. } => MailKind::SecondFactorChanged,
+            Self::EmailConfirmation { .. } => MailKind::EmailConfirmation,
+            Self::EmailChanged { .. } => MailKind::EmailChanged,
             Self::TaskReport(_) => MailKind::TaskReport,
         }
     }
@@ -70,11 +98,11 @@ pub struct TaskReport {
     pub unassigned: u64,
 }
 
-/// Whoever has it can choose the password. It does not print.
+/// Whoever has it can do what its page is for. It does not print.
 #[derive(Clone)]
-pub struct ResetLink(Url);
+pub struct SecretLink(Url);
 
-impl ResetLink {
+impl SecretLink {
     pub fn new(link: Url) -> Self {
         Self(link)
     }
@@ -84,9 +112,9 @@ impl ResetLink {
     }
 }
 
-impl fmt::Debug for ResetLink {
+impl fmt::Debug for SecretLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResetLink(…)")
+        f.write_str("SecretLink(…)")
     }
 }
 
@@ -95,9 +123,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reset_link_does_not_print() {
+    fn a_secret_link_does_not_print() {
         let content = Content::PasswordReset {
-            link: ResetLink::new("https://muster.example/reset#token=s3cret".parse().unwrap()),
+            link: SecretLink::new("https://muster.example/reset#token=s3cret".parse().unwrap()),
             valid_minutes: 30,
         };
         assert!(!format!("{content:?}").contains("s3cret"));

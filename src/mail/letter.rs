@@ -9,7 +9,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::content::{Content, Recipient, TaskReport};
+use super::content::{Content, Recipient, SecretLink, TaskReport};
 use super::user_text;
 use crate::entity::{Role, SecondFactorChange};
 
@@ -126,16 +126,9 @@ fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
         url: public_url.to_owned(),
     };
     let (subject, parts) = match content {
-        Content::Welcome => (
+        Content::Welcome { link, valid_days } => (
             "Welcome to Muster: your sign-up has arrived",
-            vec![
-                paragraph("Thank you for signing up to Muster."),
-                paragraph(
-                    "An admin now decides about it, and you get a mail as soon as that is done. \
-                     Until then you cannot log in, and there is nothing more for you to do.",
-                ),
-                paragraph("If it was not you who signed up, you can ignore this mail."),
-            ],
+            welcome(link.as_ref(), *valid_days),
         ),
         Content::Approved { role } => (
             "Your Muster account is approved",
@@ -189,6 +182,36 @@ fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
         Content::SecondFactorChanged { change, at } => {
             second_factor_changed(*change, &instant(*at, zone))
         }
+        Content::EmailConfirmation { link, valid_days } => (
+            "Confirm your e-mail address for Muster",
+            vec![
+                paragraph(format!(
+                    "This is the e-mail address of your Muster account. Please confirm that it is \
+                     yours. The link works once, within {}.",
+                    days(*valid_days)
+                )),
+                confirm(link),
+                paragraph(
+                    "If you have no account at Muster, ignore this mail: somebody mistyped their \
+                     address, and it stays unconfirmed.",
+                ),
+            ],
+        ),
+        Content::EmailChanged { at } => (
+            "The e-mail address of your Muster account was changed",
+            vec![
+                paragraph(format!(
+                    "An admin changed the e-mail address of your Muster account on {}. Mails about \
+                     it now go to the new address, and no longer to this one.",
+                    instant(*at, zone)
+                )),
+                paragraph("If you know of this, there is nothing to do."),
+                paragraph(
+                    "If you do not, talk to an admin at once: whoever reads the mails to the new \
+                     address can choose a new password for your account.",
+                ),
+            ],
+        ),
         Content::TaskReport(report) => {
             let subject = format!(
                 "Task report: {} created, {} completed, {} overdue",
@@ -282,6 +305,32 @@ fn recovery_codes_left(left: u64) -> String {
     }
 }
 
+fn welcome(link: Option<&SecretLink>, valid_days: u64) -> Vec<Part> {
+    let mut parts = vec![paragraph("Thank you for signing up to Muster.")];
+    if let Some(link) = link {
+        parts.push(paragraph(format!(
+            "Please confirm that this e-mail address is yours. The link works once, within {}.",
+            days(valid_days)
+        )));
+        parts.push(confirm(link));
+    }
+    parts.push(paragraph(
+        "An admin decides about your sign-up, and you get a mail as soon as that is done. Until \
+         then you cannot log in.",
+    ));
+    parts.push(paragraph(
+        "If it was not you who signed up, ignore this mail: the address stays unconfirmed.",
+    ));
+    parts
+}
+
+fn confirm(link: &SecretLink) -> Part {
+    Part::Link {
+        label: "Confirm my address",
+        url: link.expose().to_owned(),
+    }
+}
+
 fn rejected(reason: &str) -> Vec<Part> {
     let mut parts = vec![paragraph(
         "We are sorry: an admin declined your sign-up to Muster.",
@@ -329,6 +378,14 @@ fn minutes(minutes: u64) -> String {
         "1 minute".to_owned()
     } else {
         format!("{minutes} minutes")
+    }
+}
+
+fn days(days: u64) -> String {
+    if days == 1 {
+        "1 day".to_owned()
+    } else {
+        format!("{days} days")
     }
 }
 

@@ -16,7 +16,7 @@ mod send_error;
 mod smtp;
 mod user_text;
 
-pub use content::{Content, Recipient, ResetLink, TaskReport};
+pub use content::{Content, Recipient, SecretLink, TaskReport};
 pub use mailer::Mailer;
 pub use memory::{Outbox, SentMail};
 pub use message::{Letterhead, compose};

@@ -14,6 +14,11 @@ pub fn may_see_contact(actor: &Actor, user: &User) -> bool {
     *actor == Actor::System || is_self(actor, user) || actor.has(Role::Manager)
 }
 
+/// See whether the address of a user whom the actor can see is confirmed: what admins decide by.
+pub fn may_see_verification(actor: &Actor, user: &User) -> bool {
+    *actor == Actor::System || is_self(actor, user) || actor.has(Role::Admin)
+}
+
 /// Change some field of this user through `updateUser`.
 pub fn may_update(actor: &Actor, user: &User) -> Verdict {
     match actor {
@@ -120,6 +125,7 @@ mod tests {
             username_skeleton: "someone".into(),
             email: "someone@example.com".into(),
             email_key: "someone@example.com".into(),
+            email_verified_at: None,
             password_hash: PasswordHash(String::new()),
             first_name: None,
             last_name: None,

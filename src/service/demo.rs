@@ -175,6 +175,7 @@ async fn insert_person(
         password_hash: hash.clone(),
         first_name: Some(first_name.to_owned()),
         last_name: Some(last_name.to_owned()),
+        email_verified_at: Some(now),
         role,
         status,
         time_zone: zone.to_owned(),

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod attempt;
 pub mod delivery;
 pub mod demo;
+pub mod email_confirmation;
 pub mod history;
 mod input;
 pub mod password;

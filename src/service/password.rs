@@ -61,7 +61,7 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
     Ok(())
 }
 
-/// Sets a new password by a mailed link, and ends every session.
+/// Sets a new password by a mailed link, and ends every session. The link proves the address, too.
 pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User> {
     let token_hash = ResetToken::parse(token).ok_or_else(invalid_token)?.hash();
     let now = cx.now();
@@ -72,8 +72,11 @@ pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User
     let tx = cx.db.begin().await?;
     // Of several that present the token at once, the first to get here uses it up for the others.
     let stored = store::reset_token::find_by_hash_to_change(&tx, &token_hash).await?;
-    let user = find_holder(&tx, stored, now).await?;
-    let user = set_password(cx, &tx, user, hash, now).await?;
+    let before = find_holder(&tx, stored, now).await?;
+    let mut user = before.clone();
+    // Whoever has the link has read the mail.
+    user.email_verified_at = before.email_verified_at.or(Some(now));
+    let user = set_password(cx, &tx, (before, user), hash, now).await?;
     store::session::delete_all_of(&tx, user.id, None).await?;
     store::api_token::delete_all_of(&tx, user.id).await?;
     let (kind, id) = (AccountEventKind::PasswordReset, Some(user.id));
@@ -98,7 +101,8 @@ pub async fn change(
     let (tx, actor) = cx.begin(actor).await?;
     let current = find_proven(&tx, &actor, &user).await?;
     let now = cx.now();
-    let user = set_password(cx, &tx, current, hash, now).await?;
+    let changed = (current.clone(), current);
+    let user = set_password(cx, &tx, changed, hash, now).await?;
     store::session::delete_all_of(&tx, user.id, viewer.session_id()).await?;
     let (kind, id) = (AccountEventKind::PasswordChanged, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;
@@ -145,11 +149,10 @@ pub(super) async fn find_proven(tx: &Tx, actor: &Actor, proven: &User) -> Result
 async fn set_password(
     cx: &Context,
     tx: &Tx,
-    before: User,
+    (before, mut user): (User, User),
     hash: PasswordHash,
     now: DateTime<Utc>,
 ) -> Result<User> {
-    let mut user = before.clone();
     user.password_hash = hash;
     user.updated_at = now;
     store::user::update(tx, &before, &user).await?;

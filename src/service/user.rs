@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Context;
 use super::delivery::{Notice, enqueue};
+use super::email_confirmation;
 use super::history::{record, record_role};
 use super::input::{Email, Form, Lines, NAME_MAX, Patch, Username};
 use crate::actor::Actor;
@@ -64,21 +65,23 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
         password_hash,
         first_name,
         last_name,
+        email_verified_at: None,
         role: Role::Employee,
         status: UserStatus::Pending,
         time_zone,
     }
     .into_user(cx, now);
     let approval = pending_approval(cx, &user, requested_role, now);
-    let notice = Notice {
-        kind: MailKind::Welcome,
-        cause: user.id.to_string(),
-        params: json!({}),
-    };
     let tx = cx.db.begin().await?;
     refuse_taken(&tx, &user).await?;
     store::user::insert(&tx, user.clone()).await?;
     store::approval::insert(&tx, approval).await?;
+    let confirmation = email_confirmation::issue(cx, &tx, user.id, now).await?;
+    let notice = Notice {
+        kind: MailKind::Welcome,
+        cause: user.id.to_string(),
+        params: json!({ "email_confirmation_id": confirmation }),
+    };
     enqueue(cx, &tx, Some(&user), notice, now).await?;
     let (kind, id) = (AccountEventKind::SignedUp, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;
@@ -94,7 +97,8 @@ pub struct CreateAdmin {
     pub password: String,
 }
 
-/// Adds an active admin. For the command line only: no request reaches it.
+/// Adds an active admin. For the command line only: no request reaches it. The address counts as
+/// confirmed: whoever runs the command vouches for it, often before any mail can be sent.
 pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
     let mut form = Form::default();
     let username = form.username(&input.username);
@@ -108,6 +112,7 @@ pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
         password_hash,
         first_name: None,
         last_name: None,
+        email_verified_at: Some(now),
         role: Role::Admin,
         status: UserStatus::Active,
         time_zone: cx.settings.time_zone.name().to_owned(),
@@ -221,16 +226,26 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
         Some(false) => user.status = UserStatus::Deactivated,
         None => {}
     }
+    let has_moved = user.email_key != before.email_key;
+    if has_moved {
+        user.email_verified_at = None;
+    }
     save(&tx, &before, &mut user, now).await?;
     if user.status == UserStatus::Deactivated && before.status == UserStatus::Active {
         store::session::delete_all_of(&tx, user.id, None).await?;
         store::api_token::delete_all_of(&tx, user.id).await?;
     }
-    if user.status != before.status || user.email_key != before.email_key {
+    if user.status != before.status || has_moved {
         store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
+    }
+    if has_moved {
+        email_confirmation::follow_change(cx, &tx, &before, &user, now).await?;
     }
     record_changes(cx, &tx, (&before, &user), actor.user_id(), now).await?;
     tx.commit().await?;
+    if has_moved {
+        cx.events.publish(Event::JobsDue);
+    }
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), "a user was changed");
     Ok(user)
 }
@@ -304,6 +319,7 @@ pub(super) struct Newcomer {
     pub password_hash: PasswordHash,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
+    pub email_verified_at: Option<DateTime<Utc>>,
     pub role: Role,
     pub status: UserStatus,
     pub time_zone: String,
@@ -318,6 +334,7 @@ impl Newcomer {
             username_skeleton: self.username.skeleton,
             email: self.email.text,
             email_key: self.email.key,
+            email_verified_at: self.email_verified_at,
             password_hash: self.password_hash,
             first_name: self.first_name,
             last_name: self.last_name,

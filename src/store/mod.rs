@@ -12,6 +12,7 @@ mod change;
 mod connection;
 mod database;
 pub mod delivery;
+pub mod email_confirmation;
 pub mod generation;
 mod installation;
 pub mod job;

@@ -4,17 +4,21 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use chrono::{DateTime, Utc};
+use url::Url;
 
 use crate::actor::Actor;
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::user::Model as User;
 use crate::entity::{
-    ApprovalId, MailKind, ResetTokenId, Role, SecondFactorChange, TaskStatus, UserStatus,
+    ApprovalId, EmailConfirmationId, MailKind, ResetTokenId, Role, SecondFactorChange, TaskStatus,
+    UserStatus,
 };
 use crate::error::{Error, Result};
-use crate::mail::{Content, Recipient, ResetLink, TaskReport};
-use crate::service::{Context, password};
+use crate::mail::{Content, Recipient, SecretLink, TaskReport};
+use crate::service::{Context, email_confirmation, password};
 use crate::store;
+
+const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
 
 /// None when there is nobody to say it to, or it is no longer true.
 pub(super) async fn content(
@@ -28,7 +32,10 @@ pub(super) async fn content(
         return Ok(None);
     };
     let content = match delivery.kind {
-        MailKind::Welcome => Some(Content::Welcome),
+        MailKind::Welcome => Some(Content::Welcome {
+            link: confirmation_link(cx, delivery).await?,
+            valid_days: CONFIRMATION_DAYS,
+        }),
         MailKind::Approved | MailKind::Rejected => decision(cx, delivery).await?,
         MailKind::PasswordReset => reset_link(cx, delivery).await?,
         MailKind::PasswordChanged => {
@@ -38,6 +45,17 @@ pub(super) async fn content(
         MailKind::SecondFactorChanged => {
             let SecondFactorChanged { change, at } = params(delivery)?;
             Some(Content::SecondFactorChanged { change, at })
+        }
+        MailKind::EmailConfirmation => {
+            let link = confirmation_link(cx, delivery).await?;
+            link.map(|link| Content::EmailConfirmation {
+                link,
+                valid_days: CONFIRMATION_DAYS,
+            })
+        }
+        MailKind::EmailChanged => {
+            let Changed { at } = params(delivery)?;
+            Some(Content::EmailChanged { at })
         }
         MailKind::TaskReport => task_report(cx, delivery, &user).await?,
     };
@@ -72,6 +90,12 @@ struct Reset {
 }
 
 #[derive(Deserialize)]
+struct Confirmation {
+    /// None in a welcome of the time before addresses were confirmed.
+    email_confirmation_id: Option<EmailConfirmationId>,
+}
+
+#[derive(Deserialize)]
 struct Period {
     since: DateTime<Utc>,
     until: DateTime<Utc>,
@@ -102,15 +126,35 @@ async fn reset_link(cx: &Context, delivery: &Delivery) -> Result<Option<Content>
         .await?
         .filter(|token| token.ended_at.is_none() && token.expires_at > cx.now());
     let token = stored.and_then(|stored| cx.tokens.reset_matching(stored.id, &stored.token_hash));
-    Ok(token.map(|token| {
-        // After the '#' it is neither sent to a server nor passed on as a referrer.
-        let mut link = cx.settings.reset_url.clone();
-        link.set_fragment(Some(&format!("token={}", token.expose())));
-        Content::PasswordReset {
-            link: ResetLink::new(link),
-            valid_minutes: password::RESET_LIFE.num_minutes().unsigned_abs(),
-        }
+    Ok(token.map(|token| Content::PasswordReset {
+        link: link(&cx.settings.reset_url, token.expose()),
+        valid_minutes: password::RESET_LIFE.num_minutes().unsigned_abs(),
     }))
+}
+
+/// None once the link would not work any more.
+async fn confirmation_link(cx: &Context, delivery: &Delivery) -> Result<Option<SecretLink>> {
+    let Confirmation {
+        email_confirmation_id: Some(id),
+    } = params(delivery)?
+    else {
+        return Ok(None);
+    };
+    let stored = store::email_confirmation::find(&cx.db, id)
+        .await?
+        .filter(|confirmation| confirmation.is_open(cx.now()));
+    let token = stored.and_then(|stored| {
+        cx.tokens
+            .confirmation_matching(stored.id, &stored.token_hash)
+    });
+    Ok(token.map(|token| link(&cx.settings.confirm_email_url, token.expose())))
+}
+
+/// After the '#' a token is neither sent to a server nor passed on as a referrer.
+fn link(page: &Url, token: &str) -> SecretLink {
+    let mut link = page.clone();
+    link.set_fragment(Some(&format!("token={token}")));
+    SecretLink::new(link)
 }
 
 /// None when the recipient may not see the figures any more.

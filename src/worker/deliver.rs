@@ -136,7 +136,7 @@ async fn message(worker: &Worker, claimed: &Delivery) -> Result<Option<Vec<u8>>>
     )?;
     // A message that is kept is the same at each try. One with a secret is not kept: it is
     // composed again, of parts that do not change.
-    if claimed.kind != MailKind::PasswordReset {
+    if !content.holds_secret() {
         let mut kept = claimed.clone();
         kept.message = Some(message.clone());
         let tx = worker.cx.db.begin().await?;

@@ -108,6 +108,10 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
     in_batches!(tx, store::api_token::delete_expired(&tx, now, limit));
     in_batches!(
         tx,
+        store::email_confirmation::delete_expired(&tx, yesterday, limit)
+    );
+    in_batches!(
+        tx,
         store::account_event::delete_before(&tx, now - history::KEPT, limit)
     );
     let expired = now - second_factor::PENDING_LIFE;

@@ -36,6 +36,7 @@ const CREDENTIALS: &[&str] = &[
     "disableSecondFactor",
     "regenerateRecoveryCodes",
     "createApiToken",
+    "confirmEmail",
 ];
 const INTROSPECTION_LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
 /// Selections inside one another, fragments followed: more than any operation within the limits.

@@ -78,6 +78,13 @@ impl User {
         policy::user::may_see_contact(&self.actor, &self.row).then_some(self.row.email.as_str())
     }
 
+    /// Whether the user has proved, by a mailed link, that they read the mails to `email`. False again
+    /// once the address changes. Null unless the viewer is this user or an admin.
+    async fn email_verified(&self) -> Option<bool> {
+        policy::user::may_see_verification(&self.actor, &self.row)
+            .then_some(self.row.email_verified_at.is_some())
+    }
+
     /// The given name, if the user told one.
     async fn first_name(&self) -> Option<&str> {
         self.row.first_name.as_deref()

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::entity::{Role, SecondFactorChange};
-use crate::mail::content::{ResetLink, TaskReport};
+use crate::mail::content::{SecretLink, TaskReport};
 
 const ID: DeliveryId = DeliveryId(Uuid::from_u128(0x0198_c0de_0000_7000_8000_0000_0000_0007));
 const LINK: &str = "https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y";
@@ -36,15 +36,15 @@ fn noon() -> DateTime<Utc> {
     "2026-01-05T12:00:00.250Z".parse().unwrap()
 }
 
-fn every_content() -> [Content; 11] {
+fn every_content() -> [Content; 13] {
     [
-        Content::Welcome,
+        welcome(),
         Content::Approved {
             role: Role::Manager,
         },
         rejected("We are full."),
         Content::PasswordReset {
-            link: ResetLink::new(LINK.parse().unwrap()),
+            link: link(),
             valid_minutes: 30,
         },
         Content::PasswordChanged { at: noon() },
@@ -63,11 +63,27 @@ fn every_content() -> [Content; 11] {
         second_factor(SecondFactorChange::Reset),
         second_factor(SecondFactorChange::RecoveryCodeUsed { left: 9 }),
         second_factor(SecondFactorChange::RecoveryCodesReplaced),
+        Content::EmailConfirmation {
+            link: link(),
+            valid_days: 7,
+        },
+        Content::EmailChanged { at: noon() },
     ]
 }
 
 fn second_factor(change: SecondFactorChange) -> Content {
     Content::SecondFactorChanged { change, at: noon() }
+}
+
+fn link() -> SecretLink {
+    SecretLink::new(LINK.parse().unwrap())
+}
+
+fn welcome() -> Content {
+    Content::Welcome {
+        link: Some(link()),
+        valid_days: 7,
+    }
 }
 
 fn rejected(reason: &str) -> Content {
@@ -128,7 +144,7 @@ fn read(recipient: &Recipient, content: &Content) -> Read {
 
 #[test]
 fn every_mail_is_addressed_dated_and_marked_as_sent_by_a_machine() {
-    let message = String::from_utf8(bytes(&ada(), &Content::Welcome)).unwrap();
+    let message = String::from_utf8(bytes(&ada(), &welcome())).unwrap();
     let (headers, _) = message.split_once("\r\n\r\n").unwrap();
     assert_snapshot!(headers.replace("\r\n", "\n"), @r#"
     From: Muster <muster@muster.example>
@@ -156,8 +172,8 @@ fn the_same_delivery_is_the_same_bytes_and_another_is_not() {
         assert_eq!(bytes(&ada(), &content), bytes(&ada(), &content));
     }
     let other = DeliveryId(Uuid::from_u128(8));
-    let other = compose(&letterhead(), other, noon(), &ada(), &Content::Welcome).unwrap();
-    let (one, other) = (read(&ada(), &Content::Welcome), Read::new(&other));
+    let other = compose(&letterhead(), other, noon(), &ada(), &welcome()).unwrap();
+    let (one, other) = (read(&ada(), &welcome()), Read::new(&other));
     assert_ne!(one.header("Message-ID"), other.header("Message-ID"));
     assert_ne!(one.header("Content-Type"), other.header("Content-Type"));
 }
@@ -171,7 +187,7 @@ fn a_message_id_stays_with_its_delivery_whatever_the_mail_says() {
 
 #[test]
 fn without_a_name_the_greeting_is_plain() {
-    let mail = read(&named(" \u{200b}\r\n "), &Content::Welcome);
+    let mail = read(&named(" \u{200b}\r\n "), &welcome());
     assert!(mail.text.starts_with("Hello,\n"), "{}", mail.text);
     assert_eq!(mail.header("To"), "ada@example.com");
 }
@@ -193,7 +209,7 @@ fn the_domain_is_written_as_mail_servers_know_it() {
 #[test]
 fn a_date_outside_of_what_a_header_can_say_is_the_nearest_that_can() {
     for date in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-        let message = compose(&letterhead(), ID, date, &ada(), &Content::Welcome).unwrap();
+        let message = compose(&letterhead(), ID, date, &ada(), &welcome()).unwrap();
         let year = if date == DateTime::<Utc>::MIN_UTC {
             "1970"
         } else {

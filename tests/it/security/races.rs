@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    APPROVALS, APPROVE_USER, Answer, Authenticator, Person, REJECT_USER, SET_USER_ROLE, TestApp,
-    UPDATE_USER, USERS,
+    APPROVALS, APPROVE_USER, Answer, Authenticator, CONFIRM_EMAIL, Person, REJECT_USER,
+    SET_USER_ROLE, TestApp, UPDATE_USER, USERS,
 };
 
 /// The codes of the refusals, and how many were not refused.
@@ -71,6 +71,25 @@ async fn of_fifty_log_ins_with_one_code_one_gets_in() {
         );
     }
     app.runs_all_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_uses_of_one_link_one_confirms_the_address() {
+    let app = TestApp::start().await;
+    let nico = app.stranger("nico");
+    nico.signs_up().await;
+    app.runs_all_jobs().await;
+    let token = nico.inbox().last().token();
+    let answers = join_all((0..50).map(async |_| {
+        let input = json!({ "input": { "token": token } });
+        nico.asks(CONFIRM_EMAIL, input).await.without_errors()
+    }))
+    .await;
+    let (won, codes) = outcomes(&answers);
+    assert_eq!(
+        (won, codes),
+        (1, vec!["input.token INVALID_TOKEN".to_owned()])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,4 +204,5 @@ async fn of_many_who_take_one_address_one_has_it() {
         (won, codes),
         (1, vec!["input.email EMAIL_TAKEN".to_owned()])
     );
+    app.runs_all_jobs().await;
 }

@@ -14,6 +14,7 @@ async fn the_database_holds_nothing_to_log_in_with() {
     eve.forgets_password().await;
     app.runs_all_jobs().await;
     let reset = eve.inbox().last().reset_token();
+    let confirmation = eve.inbox().latest("welcome").token();
     eve.refreshes().await.succeeds();
     let tokens = eve.tokens();
 
@@ -29,6 +30,7 @@ async fn the_database_holds_nothing_to_log_in_with() {
         &tokens.access.unwrap(),
         &tokens.refresh.unwrap(),
         &reset,
+        &confirmation,
         "#token=",
     ] {
         assert!(!holds(secret), "{secret} is in the database");

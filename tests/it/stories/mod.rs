@@ -6,6 +6,7 @@ mod browser_sessions;
 mod changing_tasks;
 mod command_line;
 mod cursors;
+mod email_confirmations;
 mod figures;
 mod filters;
 mod history;

@@ -117,7 +117,7 @@ async fn nothing_is_changed_when_a_part_is_not_allowed() {
 
 #[tokio::test]
 async fn an_admin_changes_what_somebody_logs_in_with() {
-    let House { ada, eve, .. } = &house().await;
+    let House { app, ada, eve, .. } = &house().await;
     let changes = json!({ "username": "Eva", "email": "eva@example.com", "firstName": "Eva" });
     let answer = update(ada, eve.id(), changes).await.succeeds();
     assert_eq!(answer.data("updateUser.user.username"), "Eva");
@@ -142,6 +142,7 @@ async fn an_admin_changes_what_somebody_logs_in_with() {
     ] {
         update(ada, eve.id(), changes).await.refused_for(&[problem]);
     }
+    app.runs_all_jobs().await;
 }
 
 #[tokio::test]
@@ -228,7 +229,7 @@ async fn admins_delete_everyone_but_admins() {
 
 #[tokio::test]
 async fn an_admin_can_change_their_own_names() {
-    let House { ada, .. } = &house().await;
+    let House { app, ada, .. } = &house().await;
     let answer = update(
         ada,
         ada.id(),
@@ -237,4 +238,5 @@ async fn an_admin_can_change_their_own_names() {
     let answer = answer.await.succeeds();
     assert_eq!(answer.data("updateUser.user.displayName"), "Ada");
     assert_eq!(answer.data("updateUser.user.email"), "ada@new.example");
+    app.runs_all_jobs().await;
 }

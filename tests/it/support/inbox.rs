@@ -87,6 +87,12 @@ impl Mail {
     /// The token of the link for a new password.
     #[track_caller]
     pub fn reset_token(&self) -> String {
+        self.token()
+    }
+
+    /// The token of the link.
+    #[track_caller]
+    pub fn token(&self) -> String {
         let (_, token) = self.text.split_once("#token=").expect("no link");
         token.split_whitespace().next().unwrap().to_owned()
     }

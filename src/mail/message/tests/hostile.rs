@@ -19,7 +19,7 @@ fn a_name_cannot_add_a_header_or_a_recipient() {
         "Адa\r\nBcc: eve@evil.example",
         &"Ada\r\n".repeat(100),
     ] {
-        let message = bytes(&named(name), &Content::Welcome);
+        let message = bytes(&named(name), &welcome());
         let mail = Read::new(&message);
         let names: Vec<&str> = mail.headers.iter().map(|(name, _)| name.as_str()).collect();
         let expected = [
@@ -64,7 +64,7 @@ fn a_name_is_quoted_and_comes_back_as_it_was_typed() {
         "Zoë 李 🌍",
         "O'Neil <x@y.z>",
     ] {
-        let message = bytes(&named(name), &Content::Welcome);
+        let message = bytes(&named(name), &welcome());
         let mail = parse_mail(&message).unwrap();
         let to = mail.headers.get_first_header("To").unwrap();
         let to = mailparse::addrparse_header(to)
@@ -152,7 +152,7 @@ fn an_address_that_cannot_stand_in_a_header_is_refused_without_telling_it() {
             address: address.to_owned(),
             ..ada()
         };
-        let composed = compose(&letterhead(), ID, noon(), &recipient, &Content::Welcome);
+        let composed = compose(&letterhead(), ID, noon(), &recipient, &welcome());
         let error = composed.unwrap_err().to_string();
         assert!(!error.contains("example"), "{error}");
     }

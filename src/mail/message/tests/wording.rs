@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_newcomer_is_welcomed() {
-    assert_snapshot!(read(&ada(), &Content::Welcome).as_text(), @"
+    assert_snapshot!(read(&ada(), &welcome()).as_text(), @"
     X-Muster-Mail: welcome
     Subject: Welcome to Muster: your sign-up has arrived
 
@@ -14,11 +14,17 @@ fn a_newcomer_is_welcomed() {
 
     Thank you for signing up to Muster.
 
-    An admin now decides about it, and you get a mail as soon as that is
-    done. Until then you cannot log in, and there is nothing more for you to
-    do.
+    Please confirm that this e-mail address is yours. The link works once,
+    within 7 days.
 
-    If it was not you who signed up, you can ignore this mail.
+    Confirm my address:
+    https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y
+
+    An admin decides about your sign-up, and you get a mail as soon as that
+    is done. Until then you cannot log in.
+
+    If it was not you who signed up, ignore this mail: the address stays
+    unconfirmed.
 
     -- 
     Muster
@@ -329,6 +335,65 @@ fn recovery_codes_that_were_replaced_are_told() {
 
     If it was not, ask for a password reset at once, which also logs
     everyone out of your account, and tell an admin.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+}
+
+#[test]
+fn a_newcomer_whose_link_is_void_by_now_is_welcomed_without_it() {
+    let content = Content::Welcome {
+        link: None,
+        valid_days: 7,
+    };
+    let mail = read(&ada(), &content);
+    assert!(!mail.text.contains("confirm that"), "{}", mail.text);
+    assert_eq!(mail.html.matches("<a ").count(), 1);
+}
+
+#[test]
+fn a_new_address_is_asked_to_be_confirmed() {
+    let mail = read(&ada(), &every_content()[11]);
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: email-confirmation
+    Subject: Confirm your e-mail address for Muster
+
+    Hello Ada Lovelace,
+
+    This is the e-mail address of your Muster account. Please confirm that
+    it is yours. The link works once, within 7 days.
+
+    Confirm my address:
+    https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y
+
+    If you have no account at Muster, ignore this mail: somebody mistyped
+    their address, and it stays unconfirmed.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    assert!(mail.html.contains(&format!("href=\"{LINK}\"")));
+}
+
+#[test]
+fn an_address_that_was_given_up_is_told_but_not_what_took_its_place() {
+    assert_snapshot!(read(&ada(), &every_content()[12]).as_text(), @"
+    X-Muster-Mail: email-changed
+    Subject: The e-mail address of your Muster account was changed
+
+    Hello Ada Lovelace,
+
+    An admin changed the e-mail address of your Muster account on Monday, 5
+    January 2026, 18:00 (Asia/Dhaka, UTC+06:00). Mails about it now go to
+    the new address, and no longer to this one.
+
+    If you know of this, there is nothing to do.
+
+    If you do not, talk to an admin at once: whoever reads the mails to the
+    new address can choose a new password for your account.
 
     -- 
     Muster
