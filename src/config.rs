@@ -66,6 +66,8 @@ pub struct Settings {
     pub sign_up_open: bool,
     /// Whether admins need a second factor to do more than employees.
     pub admin_second_factor: bool,
+    /// In IDNA lower case. Empty: people of every domain may sign up.
+    pub sign_up_domains: Vec<String>,
     pub introspection: bool,
     pub rate_limit: bool,
     pub metrics_token: Option<Secret>,
@@ -174,6 +176,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         trusted_proxies: reader.networks("TRUSTED_PROXIES"),
         sign_up_open: reader.choice("SIGN_UP", ["open", "closed"]),
         admin_second_factor: reader.choice("ADMIN_SECOND_FACTOR", ["required", "optional"]),
+        sign_up_domains: reader.domains("SIGN_UP_DOMAINS"),
         introspection: reader.choice("INTROSPECTION", ["on", "off"]),
         rate_limit: reader.choice("RATE_LIMIT", ["on", "off"]),
         metrics_token: reader.optional("METRICS_TOKEN").map(Secret::new),
@@ -315,6 +318,25 @@ mod tests {
     }
 
     #[test]
+    fn domains_are_kept_as_addresses_are_compared_by_them() {
+        let settings = read_with(&[("SIGN_UP_DOMAINS", "Example.COM, bücher.example ,")]).unwrap();
+        assert_eq!(
+            settings.sign_up_domains,
+            ["example.com", "xn--bcher-kva.example"]
+        );
+        for wrong in [
+            "*",
+            "*.example.com",
+            "@example.com",
+            "example",
+            "a b.com",
+            "example.com.",
+        ] {
+            assert!(read_with(&[("SIGN_UP_DOMAINS", wrong)]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn all_mistakes_are_reported_together_each_by_its_name() {
         let mistakes = read_with(&[
             ("LISTEN", "everywhere"),
@@ -335,6 +357,7 @@ mod tests {
             ("DATABASE_DIRECT_URL", "mysql://localhost/x"),
             ("DATABASE_CONNECTIONS", "none"),
             ("DATABASE_TIMEOUT", "1ms"),
+            ("SIGN_UP_DOMAINS", "example.com,ada@example.com"),
         ])
         .unwrap_err();
         for name in [
@@ -355,6 +378,7 @@ mod tests {
             "DATABASE_URL",
             "DATABASE_CONNECTIONS",
             "DATABASE_TIMEOUT",
+            "SIGN_UP_DOMAINS",
         ] {
             let lines = mistakes
                 .iter()

@@ -45,6 +45,7 @@ settings! {
     "CONFIRM_EMAIL_URL", None, "Page that mails link to for confirming an address, the token follows as #token=…; PUBLIC_URL/confirm-email when absent.";
     "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
     "ADMIN_SECOND_FACTOR", Some("optional"), "optional, or required to let admins do no more than employees until they have set up a second factor.";
+    "SIGN_UP_DOMAINS", None, "Comma-separated domains of the addresses that people may sign up with, such as example.com; subdomains count only when named. All when absent.";
     "INTROSPECTION", Some("on"), "on, or off to hide the schema and the playground from everyone.";
     "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks, where nothing is too often; docs/security.md has the limits.";
     "METRICS_TOKEN", None, "Bearer token for /metrics; without one only callers on loopback are answered.";

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
+use email_address::EmailAddress;
 use http::HeaderValue;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
@@ -253,6 +254,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Domains of e-mail addresses, in the form that addresses are compared by.
+    pub fn domains(&mut self, name: &str) -> Vec<String> {
+        let texts = self.list(name);
+        let domains: Option<Vec<String>> = texts.iter().map(|text| domain(text)).collect();
+        domains.unwrap_or_else(|| {
+            self.mistake(
+                name,
+                "must be domains such as example.com, separated by commas, without @ or *",
+            );
+            Vec::new()
+        })
+    }
+
     pub fn networks(&mut self, name: &str) -> Vec<IpNet> {
         let networks: Option<Vec<IpNet>> = self
             .list(name)
@@ -320,6 +334,12 @@ pub(super) fn database_file(url: &str) -> Option<PathBuf> {
     let file = options.get_filename().to_owned();
     // Without a name, SQLite makes a file that is gone when it is closed.
     (!file.as_os_str().is_empty()).then_some(file)
+}
+
+fn domain(text: &str) -> Option<String> {
+    let domain = idna::domain_to_ascii_strict(text).ok()?;
+    let is_of_addresses = EmailAddress::is_valid(&format!("somebody@{domain}"));
+    (is_of_addresses && domain.contains('.') && !domain.ends_with('.')).then_some(domain)
 }
 
 fn time(text: &str) -> Option<NaiveTime> {

@@ -43,6 +43,7 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
     let username = form.username(&input.username);
     form.refuse_reserved(&username);
     let email = form.email(&input.email);
+    form.refuse_other_domains(&email, &cx.settings.sign_up_domains);
     let first_name = name(&mut form, "firstName", input.first_name.as_deref());
     let last_name = name(&mut form, "lastName", input.last_name.as_deref());
     let time_zone = form.time_zone(input.time_zone.as_deref(), cx.settings.time_zone);

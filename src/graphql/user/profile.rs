@@ -16,7 +16,8 @@ struct SignUpInput {
     /// 2 to 40 of ASCII letters, digits, '.', '_' and '-'; unique without regard to case, as is
     /// what it looks like.
     username: String,
-    /// At most 254 characters; unique without regard to case.
+    /// At most 254 characters; unique without regard to case. Some servers take addresses of certain
+    /// domains only, and say NOT_ALLOWED to others.
     email: String,
     /// From `server.passwordMinLength` to 128 characters of any kind, and hard to guess.
     #[graphql(secret)]

@@ -86,6 +86,25 @@ impl Form {
         }
     }
 
+    /// Refuses an address at any other domain than these, unless there are none. Subdomains are
+    /// domains of their own.
+    pub fn refuse_other_domains(&mut self, email: &Email, allowed: &[String]) {
+        let Some((_, domain)) = email.key.rsplit_once('@') else {
+            return;
+        };
+        if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == domain) {
+            let shown = allowed
+                .iter()
+                .map(|domain| idna::domain_to_unicode(domain).0);
+            let list = shown.collect::<Vec<_>>().join(" or ");
+            self.problem(
+                "email",
+                ProblemCode::NotAllowed,
+                format!("Sign up with an address at {list}, or ask an admin to invite you."),
+            );
+        }
+    }
+
     pub fn email(&mut self, text: &str) -> Email {
         let text = text.trim();
         let key = email_key(text);

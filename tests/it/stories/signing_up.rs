@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::support::{TestApp, UPDATE_USER};
 
 #[tokio::test]
 async fn a_form_that_is_wrong_is_told_so_field_by_field() {
@@ -158,5 +158,47 @@ async fn the_least_length_is_a_setting() {
     olga.tries_to_sign_up(json!({ "password": "gR7!xq2 plum f" }))
         .await
         .refused_for(&["input.password TOO_SHORT"]);
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn where_domains_are_listed_other_addresses_are_refused() {
+    let settings = [("SIGN_UP_DOMAINS", "example.com, bücher.example")];
+    let app = TestApp::start_with(&settings).await;
+    for (name, email) in [
+        ("nico", "nico@EXAMPLE.com"),
+        ("olga", "olga@xn--bcher-kva.example"),
+        ("pia", "pia@BÜCHER.example"),
+    ] {
+        app.stranger(name).with_email(email).signs_up().await;
+    }
+    for email in [
+        "eve@evil.example",
+        "eve@mail.example.com",
+        "eve@example.com.evil.example",
+        "eve@notexample.com",
+    ] {
+        let eve = app.stranger("eve").with_email(email);
+        let answer = eve.tries_to_sign_up(json!({})).await;
+        let message = answer.words("signUp.userErrors.0.message");
+        answer.refused_for(&["input.email NOT_ALLOWED"]);
+        assert!(
+            message.contains("example.com or bücher.example"),
+            "{message}"
+        );
+    }
+    // What is wrong with an address is told first.
+    let eve = app.stranger("eve").with_email("eve");
+    let answer = eve.tries_to_sign_up(json!({})).await;
+    answer.refused_for(&["input.email INVALID"]);
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn admins_may_give_people_addresses_of_any_domain() {
+    let app = TestApp::start_with(&[("SIGN_UP_DOMAINS", "example.com")]).await;
+    let (ada, nico) = (app.admin("ada").await, app.employee("nico").await);
+    let input = json!({ "input": { "userId": nico.id(), "email": "nico@elsewhere.example" } });
+    ada.asks(UPDATE_USER, input).await.succeeds();
     app.runs_all_jobs().await;
 }
