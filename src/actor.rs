@@ -125,6 +125,7 @@ mod tests {
             username_skeleton: "someone".into(),
             email: "someone@example.com".into(),
             email_key: "someone@example.com".into(),
+            email_verified_at: None,
             password_hash: PasswordHash(String::new()),
             first_name: None,
             last_name: None,

@@ -63,6 +63,7 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     pub reset_url: Url,
     pub confirm_email_url: Url,
+    pub invitation_url: Url,
     pub sign_up_open: bool,
     /// Whether admins need a second factor to do more than employees.
     pub admin_second_factor: bool,
@@ -135,6 +136,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
     let mut reader = Reader::new(&lookup);
     let public_url = reader.base_url("PUBLIC_URL");
     let reset_url = reader.page_url("RESET_URL", &public_url, "reset-password");
+    let invitation_url = reader.page_url("INVITATION_URL", &public_url, "accept-invitation");
     let confirm_email_url = reader.page_url("CONFIRM_EMAIL_URL", &public_url, "confirm-email");
     let settings = Settings {
         database_url: reader.database_url("DATABASE_URL"),
@@ -187,6 +189,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         public_url,
         reset_url,
         confirm_email_url,
+        invitation_url,
     };
     if settings.is_on_postgres() {
         if settings.jwt_secret.is_none() && reader.optional("JWT_SECRET").is_none() {
@@ -312,6 +315,10 @@ mod tests {
         assert_eq!(
             settings.confirm_email_url.as_str(),
             "http://localhost:8000/confirm-email"
+        );
+        assert_eq!(
+            settings.invitation_url.as_str(),
+            "http://localhost:8000/accept-invitation"
         );
         assert_eq!(settings.session_max_age, TimeDelta::days(90));
         assert!(settings.sign_up_open && settings.worker && settings.introspection);

@@ -22,6 +22,7 @@ mod m20261121_000009_account_events;
 mod m20261121_000010_second_factors;
 mod m20261121_000012_api_tokens;
 mod m20261121_000013_email_confirmations;
+mod m20261121_000014_invitations;
 
 pub struct Migrator;
 
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_second_factors::Migration),
             Box::new(m20261121_000012_api_tokens::Migration),
             Box::new(m20261121_000013_email_confirmations::Migration),
+            Box::new(m20261121_000014_invitations::Migration),
         ]
     }
 }

@@ -43,6 +43,7 @@ settings! {
     "TRUSTED_PROXIES", None, "Comma-separated CIDRs of the proxies whose X-Forwarded-For is believed.";
     "RESET_URL", None, "Page that the reset mail links to, the token follows as #token=…; PUBLIC_URL/reset-password when absent.";
     "CONFIRM_EMAIL_URL", None, "Page that mails link to for confirming an address, the token follows as #token=…; PUBLIC_URL/confirm-email when absent.";
+    "INVITATION_URL", None, "Page that invitations link to, the token follows as #token=…; PUBLIC_URL/accept-invitation when absent.";
     "SIGN_UP", Some("open"), "open, or closed to refuse sign-ups.";
     "ADMIN_SECOND_FACTOR", Some("optional"), "optional, or required to let admins do no more than employees until they have set up a second factor.";
     "SIGN_UP_DOMAINS", None, "Comma-separated domains of the addresses that people may sign up with, such as example.com; subdomains count only when named. All when absent.";

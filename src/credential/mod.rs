@@ -14,7 +14,7 @@ mod second_factor;
 mod totp;
 
 pub use access_token::{AccessToken, Claims};
-pub use opaque_token::{ApiToken, ConfirmationToken, RefreshToken, ResetToken};
+pub use opaque_token::{ApiToken, ConfirmationToken, InvitationToken, RefreshToken, ResetToken};
 pub use password::{Passwords, Verdict};
 pub use recovery_code::RecoveryCode;
 pub use second_factor::{EncryptedSecret, RECOVERY_CODES, SecondFactorCode, SecondFactors};
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
-use crate::entity::{EmailConfirmationId, ResetTokenId, SessionId, UserId};
+use crate::entity::{EmailConfirmationId, InvitationId, ResetTokenId, SessionId, UserId};
 use crate::error::Result;
 use crate::generator::Generator;
 
@@ -35,6 +35,7 @@ use opaque_token::DerivationKey;
 const REFRESH_LABEL: &str = "muster refresh token";
 const RESET_LABEL: &str = "muster reset token";
 const CONFIRMATION_LABEL: &str = "muster confirmation token";
+const INVITATION_LABEL: &str = "muster invitation token";
 
 /// Makes tokens and tells whether they are ours.
 #[derive(Clone)]
@@ -141,6 +142,22 @@ impl Tokens {
     ) -> Option<ConfirmationToken> {
         self.all_derived(CONFIRMATION_LABEL, id.0)
             .map(ConfirmationToken::from_bytes)
+            .find(|token| token.hash() == stored_hash)
+    }
+
+    /// The token of an invitation. It follows from the id, as `reset` does.
+    pub fn invitation(&self, id: InvitationId) -> InvitationToken {
+        InvitationToken::from_bytes(self.derived(INVITATION_LABEL, id.0))
+    }
+
+    /// As `invitation`, by whichever key it was stored by.
+    pub fn invitation_matching(
+        &self,
+        id: InvitationId,
+        stored_hash: &str,
+    ) -> Option<InvitationToken> {
+        self.all_derived(INVITATION_LABEL, id.0)
+            .map(InvitationToken::from_bytes)
             .find(|token| token.hash() == stored_hash)
     }
 

@@ -67,7 +67,12 @@ opaque_token! {
 
 opaque_token! {
     /// Proves that its holder reads the mails to an address; good for one use.
-    ConfirmationToken
+    ConfirmationToken, ""
+}
+
+opaque_token! {
+    /// Lets its holder join as the invitation says; good for one use.
+    InvitationToken, ""
 }
 
 /// Derives tokens from things that are not secret, by a secret that is not in the database.

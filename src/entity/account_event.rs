@@ -60,6 +60,9 @@ pub enum AccountEventKind {
     ApiTokenRevoked,
     EmailConfirmationRequested,
     EmailConfirmed,
+    Invited,
+    InvitationRevoked,
+    InvitationAccepted,
     Deleted,
 }
 

@@ -13,6 +13,7 @@ pub struct Model {
     pub kind: MailKind,
     /// What happened, such as the id of the approval. Unique together with kind and recipient.
     pub cause: String,
+    /// None for an address without an account, and where there is nobody to send anything to.
     pub recipient_id: Option<UserId>,
     /// The one address that this mail goes to.
     pub address: String,
@@ -80,6 +81,8 @@ pub enum MailKind {
     EmailConfirmation,
     #[sea_orm(string_value = "email-changed")]
     EmailChanged,
+    #[sea_orm(string_value = "invitation")]
+    Invitation,
     #[sea_orm(string_value = "task-report")]
     TaskReport,
 }

@@ -92,6 +92,7 @@ typed_ids! {
     AccountEventId, AccountEvent, "account_event";
     ApiTokenId, ApiToken, "api_token";
     EmailConfirmationId, EmailConfirmation, "email_confirmation";
+    InvitationId, Invitation, "invitation";
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod email_confirmation;
 mod id;
 pub mod installation;
+pub mod invitation;
 pub mod recovery_code;
 pub mod refresh_token;
 pub mod reset_token;
@@ -21,9 +22,10 @@ pub use api_token::ApiTokenAccess;
 pub use approval::ApprovalDecision;
 pub use delivery::{DeliveryState, MailKind};
 pub use id::{
-    AccountEventId, ApiTokenId, ApprovalId, DeliveryId, EmailConfirmationId, ObjectId,
-    ResetTokenId, SessionId, TaskId, UserId,
+    AccountEventId, ApiTokenId, ApprovalId, DeliveryId, EmailConfirmationId, InvitationId,
+    ObjectId, ResetTokenId, SessionId, TaskId, UserId,
 };
+pub use invitation::InvitationState;
 pub use second_factor::SecondFactorChange;
 pub use task::TaskStatus;
 pub use user::{Role, UserStatus};

@@ -86,6 +86,12 @@ pub enum AccountEventKind {
     /// The user confirmed their e-mail address by a mailed link. A password reset does so, too, and
     /// is told as that only.
     EmailConfirmed,
+    /// An admin invited somebody, who has no account yet; `user` is null.
+    Invited,
+    /// An admin took an invitation back; `user` is null.
+    InvitationRevoked,
+    /// The user joined by an invitation.
+    InvitationAccepted,
     /// An admin deleted the user.
     Deleted,
 }

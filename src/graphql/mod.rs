@@ -22,6 +22,7 @@ mod dashboard;
 mod email_confirmation;
 pub mod error;
 mod figures;
+mod invitation;
 pub mod limits;
 mod loader;
 mod node;
@@ -59,6 +60,7 @@ pub struct Query(
     session::SessionQuery,
     user::UserQuery,
     approval::ApprovalQuery,
+    invitation::InvitationQuery,
     task::TaskQuery,
     stats::StatsQuery,
     account_event::AccountEventQuery,
@@ -77,6 +79,7 @@ pub struct Mutation(
     email_confirmation::EmailConfirmationMutation,
     user::ProfileMutation,
     approval::ApprovalMutation,
+    invitation::InvitationMutation,
     user::UserMutation,
     task::TaskMutation,
     report::ReportMutation,

@@ -8,6 +8,7 @@ use super::access::{self, auth};
 use super::account_event::AccountEvent;
 use super::api_token::ApiToken;
 use super::approval::Approval;
+use super::invitation::Invitation;
 use super::session::Session;
 use super::task::Task;
 use super::user::User;
@@ -33,6 +34,7 @@ pub enum Node {
     Session(Session),
     AccountEvent(AccountEvent),
     ApiToken(ApiToken),
+    Invitation(Invitation),
 }
 
 #[derive(Default)]
@@ -81,6 +83,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
     let wanted: Vec<Option<ObjectId>> = ids.iter().map(|id| id.parse().ok()).collect();
     let (mut users, mut approvals, mut tasks) = (vec![], vec![], vec![]);
     let (mut sessions, mut events, mut tokens) = (vec![], vec![], vec![]);
+    let mut invitations = vec![];
     for id in wanted.iter().flatten() {
         match id {
             ObjectId::User(id) => users.push(*id),
@@ -89,6 +92,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
             ObjectId::Session(id) => sessions.push(*id),
             ObjectId::AccountEvent(id) => events.push(*id),
             ObjectId::ApiToken(id) => tokens.push(*id),
+            ObjectId::Invitation(id) => invitations.push(*id),
             // Not objects of the schema.
             ObjectId::ResetToken(_) | ObjectId::Delivery(_) | ObjectId::EmailConfirmation(_) => {}
         }
@@ -128,6 +132,12 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
         for row in store::account_event::find_many(db, actor, &events).await? {
             let id = ObjectId::AccountEvent(row.id);
             nodes.insert(id, Node::AccountEvent(AccountEvent::new(*actor, row)));
+        }
+    }
+    if !invitations.is_empty() {
+        for row in store::invitation::find_many(db, actor, &invitations).await? {
+            let id = ObjectId::Invitation(row.id);
+            nodes.insert(id, Node::Invitation(Invitation::new(*actor, row)));
         }
     }
     Ok(wanted

@@ -44,6 +44,12 @@ const MAILED_LINKS: &[(&str, &[u8], &str, &[u8])] = &[
         "/confirm-email/confirm_email.js",
         include_bytes!("confirm_email/confirm_email.js"),
     ),
+    (
+        "/accept-invitation",
+        include_bytes!("accept_invitation/accept_invitation.html"),
+        "/accept-invitation/accept_invitation.js",
+        include_bytes!("accept_invitation/accept_invitation.js"),
+    ),
 ];
 
 /// The pages behind mailed links are there whether or not people may explore the schema.

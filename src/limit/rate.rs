@@ -56,6 +56,8 @@ limits! {
     PasswordResetByAddress: "password_reset_by_address", 3 per HOUR;
     PasswordResetBySource: "password_reset_by_source", 20 per HOUR;
     ResetPassword: "reset_password", 10 per MINUTE;
+    ConfirmEmail: "confirm_email", 10 per MINUTE;
+    AcceptInvitation: "accept_invitation", 10 per MINUTE;
     /// Of a signed-in user's own password or second factor.
     OwnProof: "own_proof", 10 per MINUTE;
     RequestByUser: "request_by_user", 600 per MINUTE;

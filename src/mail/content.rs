@@ -52,6 +52,13 @@ pub enum Content {
     EmailChanged {
         at: DateTime<Utc>,
     },
+    Invitation {
+        link: SecretLink,
+        role: Role,
+        /// The admin, as they typed their name.
+        invited_by: String,
+        expires_at: DateTime<Utc>,
+    },
     TaskReport(TaskReport),
 }
 
@@ -60,7 +67,9 @@ impl Content {
     pub fn holds_secret(&self) -> bool {
         match self {
             Self::Welcome { link, .. } => link.is_some(),
-            Self::PasswordReset { .. } | Self::EmailConfirmation { .. } => true,
+            Self::PasswordReset { .. }
+            | Self::EmailConfirmation { .. }
+            | Self::Invitation { .. } => true,
             Self::Approved { .. }
             | Self::Rejected { .. }
             | Self::PasswordChanged { .. }
@@ -80,6 +89,7 @@ impl Content {
             Self::SecondFactorChanged { .. } => MailKind::SecondFactorChanged,
             Self::EmailConfirmation { .. } => MailKind::EmailConfirmation,
             Self::EmailChanged { .. } => MailKind::EmailChanged,
+            Self::Invitation { .. } => MailKind::Invitation,
             Self::TaskReport(_) => MailKind::TaskReport,
         }
     }

@@ -2,8 +2,8 @@
 //! parts that is rendered as text and as HTML, so that the two cannot differ.
 //! Called by `message` only.
 //!
-//! What a user typed stands in two places, the greeting and a quotation, and
-//! passes through `user_text` to get there.
+//! What a user typed stands in three places, the greeting, a quotation and the
+//! name of who invites, and passes through `user_text` to get there.
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -212,6 +212,15 @@ fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
                 ),
             ],
         ),
+        Content::Invitation {
+            link,
+            role,
+            invited_by,
+            expires_at,
+        } => (
+            "You are invited to Muster",
+            invitation(link, *role, invited_by, &instant(*expires_at, zone)),
+        ),
         Content::TaskReport(report) => {
             let subject = format!(
                 "Task report: {} created, {} completed, {} overdue",
@@ -329,6 +338,26 @@ fn confirm(link: &SecretLink) -> Part {
         label: "Confirm my address",
         url: link.expose().to_owned(),
     }
+}
+
+fn invitation(link: &SecretLink, role: Role, invited_by: &str, expires_at: &str) -> Vec<Part> {
+    let name = user_text::without_links(&user_text::name(invited_by));
+    let who = if name.is_empty() { "An admin" } else { &name };
+    vec![
+        paragraph(format!(
+            "{who} invites you to join Muster, as {}. The link lets you choose a username and a \
+             password. It works once, until {expires_at}.",
+            with_article(role)
+        )),
+        Part::Link {
+            label: "Accept the invitation",
+            url: link.expose().to_owned(),
+        },
+        paragraph(
+            "Keep the link to yourself: whoever has it can join in your place. If you do not want \
+             to join, ignore this mail.",
+        ),
+    ]
 }
 
 fn rejected(reason: &str) -> Vec<Part> {

@@ -115,6 +115,20 @@ pub async fn reset_password(
     Ok(user)
 }
 
+pub async fn confirm_email<T>(cx: &Context, verb: impl Future<Output = Result<T>>) -> Result<T> {
+    take(cx, [(Limit::ConfirmEmail, Subject::Source(source(cx)))]).await?;
+    verb.await
+}
+
+pub async fn accept_invitation<T>(
+    cx: &Context,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let by_source = (Limit::AcceptInvitation, Subject::Source(source(cx)));
+    take(cx, [by_source]).await?;
+    verb.await
+}
+
 /// Whoever has got hold of a session shall not guess its user's password by it.
 pub async fn prove_password<T>(
     cx: &Context,

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Context;
 use super::input::Form;
-use super::user::{Newcomer, pending_approval};
+use super::newcomer::{Newcomer, Profile};
+use super::user::pending_approval;
 use crate::entity::task::Model as Task;
 use crate::entity::user::PasswordHash;
 use crate::entity::{Role, TaskId, TaskStatus, UserId, UserStatus};
@@ -173,12 +174,14 @@ async fn insert_person(
         username,
         email,
         password_hash: hash.clone(),
-        first_name: Some(first_name.to_owned()),
-        last_name: Some(last_name.to_owned()),
+        profile: Profile {
+            first_name: Some(first_name.to_owned()),
+            last_name: Some(last_name.to_owned()),
+            time_zone: zone.to_owned(),
+        },
         email_verified_at: Some(now),
         role,
         status,
-        time_zone: zone.to_owned(),
     }
     .into_user(cx, now);
     store::user::insert(tx, user.clone()).await?;

@@ -14,6 +14,8 @@ pub mod demo;
 pub mod email_confirmation;
 pub mod history;
 mod input;
+pub mod invitation;
+mod newcomer;
 pub mod password;
 pub mod report;
 pub mod second_factor;

@@ -8,10 +8,11 @@ use super::Context;
 use super::delivery::{Notice, enqueue};
 use super::email_confirmation;
 use super::history::{record, record_role};
-use super::input::{Email, Form, Lines, NAME_MAX, Patch, Username};
+use super::input::{Form, Lines, NAME_MAX, Patch, Username};
+use super::newcomer::{self, Newcomer, Profile, checked_password, refuse_taken};
 use crate::actor::Actor;
 use crate::entity::approval::Model as Approval;
-use crate::entity::user::{Model as User, PasswordHash};
+use crate::entity::user::Model as User;
 use crate::entity::{
     AccountEventKind, ApprovalDecision, ApprovalId, MailKind, Role, UserId, UserStatus,
 };
@@ -40,13 +41,16 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
         ));
     }
     let mut form = Form::default();
-    let username = form.username(&input.username);
-    form.refuse_reserved(&username);
+    let username = newcomer::username(&mut form, &input.username);
     let email = form.email(&input.email);
     form.refuse_other_domains(&email, &cx.settings.sign_up_domains);
-    let first_name = name(&mut form, "firstName", input.first_name.as_deref());
-    let last_name = name(&mut form, "lastName", input.last_name.as_deref());
-    let time_zone = form.time_zone(input.time_zone.as_deref(), cx.settings.time_zone);
+    let profile = Profile::read(
+        cx,
+        &mut form,
+        input.first_name.as_deref(),
+        input.last_name.as_deref(),
+        input.time_zone.as_deref(),
+    );
     let requested_role = input.requested_role.unwrap_or(Role::Employee);
     if requested_role == Role::Admin {
         form.problem(
@@ -55,21 +59,18 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
             "Ask for EMPLOYEE or MANAGER; only an admin can make admins.",
         );
     }
-    let names = [first_name.as_deref(), last_name.as_deref()];
     let password_hash =
-        checked_password(cx, form, &input.password, &username, &email, names).await?;
+        checked_password(cx, form, &input.password, &username, &email, &profile).await?;
 
     let now = cx.now();
     let user = Newcomer {
         username,
         email,
         password_hash,
-        first_name,
-        last_name,
+        profile,
         email_verified_at: None,
         role: Role::Employee,
         status: UserStatus::Pending,
-        time_zone,
     }
     .into_user(cx, now);
     let approval = pending_approval(cx, &user, requested_role, now);
@@ -104,19 +105,18 @@ pub async fn create_admin(cx: &Context, input: CreateAdmin) -> Result<User> {
     let mut form = Form::default();
     let username = form.username(&input.username);
     let email = form.email(&input.email);
+    let profile = Profile::read(cx, &mut form, None, None, None);
     let password_hash =
-        checked_password(cx, form, &input.password, &username, &email, [None, None]).await?;
+        checked_password(cx, form, &input.password, &username, &email, &profile).await?;
     let now = cx.now();
     let user = Newcomer {
         username,
         email,
         password_hash,
-        first_name: None,
-        last_name: None,
+        profile,
         email_verified_at: Some(now),
         role: Role::Admin,
         status: UserStatus::Active,
-        time_zone: cx.settings.time_zone.name().to_owned(),
     }
     .into_user(cx, now);
     let tx = cx.db.begin().await?;
@@ -277,6 +277,10 @@ pub async fn set_role(
     let mut user = before.clone();
     user.role = role;
     save(&tx, &before, &mut user, now).await?;
+    if before.role == Role::Admin && role != Role::Admin {
+        // What an admin offered is void without the right to offer it, also when they get it back.
+        store::invitation::revoke_all_by(&tx, user.id, now).await?;
+    }
     if role != before.role {
         let roles = (before.role, role);
         record_role(cx, &tx, user.id, roles, actor.user_id(), now).await?;
@@ -313,41 +317,6 @@ pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Res
     Ok(user.id)
 }
 
-/// Somebody who has no row yet.
-pub(super) struct Newcomer {
-    pub username: Username,
-    pub email: Email,
-    pub password_hash: PasswordHash,
-    pub first_name: Option<String>,
-    pub last_name: Option<String>,
-    pub email_verified_at: Option<DateTime<Utc>>,
-    pub role: Role,
-    pub status: UserStatus,
-    pub time_zone: String,
-}
-
-impl Newcomer {
-    pub fn into_user(self, cx: &Context, now: DateTime<Utc>) -> User {
-        User {
-            id: UserId(cx.new_id(now)),
-            username: self.username.text,
-            username_key: self.username.key,
-            username_skeleton: self.username.skeleton,
-            email: self.email.text,
-            email_key: self.email.key,
-            email_verified_at: self.email_verified_at,
-            password_hash: self.password_hash,
-            first_name: self.first_name,
-            last_name: self.last_name,
-            role: self.role,
-            status: self.status,
-            time_zone: self.time_zone,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-}
-
 /// The decision that somebody waits for.
 pub(super) fn pending_approval(
     cx: &Context,
@@ -375,16 +344,6 @@ pub(super) async fn find(tx: &Tx, actor: &Actor, id: Option<UserId>) -> Result<U
         None => None,
     };
     user.ok_or_else(|| Problem::not_found("userId", "user").into())
-}
-
-/// Tells all at once what of a user somebody else has.
-async fn refuse_taken(tx: &Tx, user: &User) -> Result<()> {
-    let problems = store::user::find_taken(tx, user).await?;
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Refused(problems))
-    }
 }
 
 async fn save(tx: &Tx, before: &User, user: &mut User, now: DateTime<Utc>) -> Result<()> {
@@ -427,38 +386,9 @@ async fn record_changes(
     Ok(())
 }
 
-/// Judges the password last, and together with whatever else is wrong with the form.
-async fn checked_password(
-    cx: &Context,
-    mut form: Form,
-    password: &str,
-    username: &Username,
-    email: &Email,
-    names: [Option<&str>; 2],
-) -> Result<PasswordHash> {
-    let mut own_words = vec![username.text.as_str(), email.text.as_str()];
-    own_words.extend(names.into_iter().flatten());
-    if let Some(problem) = cx
-        .passwords
-        .problem("password", password, &own_words)
-        .await?
-    {
-        form.add(problem);
-    }
-    form.check()?;
-    cx.passwords.hash(password).await
-}
-
-fn name(form: &mut Form, field: &'static str, text: Option<&str>) -> Option<String> {
-    form.optional_text(field, text, NAME_MAX, Lines::One)
-}
-
 fn new_username(form: &mut Form, patch: &Patch<String>) -> Option<Username> {
-    let username = form
-        .required_patch("username", patch)
-        .map(|text| form.username(text))?;
-    form.refuse_reserved(&username);
-    Some(username)
+    let text = form.required_patch("username", patch)?;
+    Some(newcomer::username(form, text))
 }
 
 fn set_username(user: &mut User, username: Option<Username>) {

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod email_confirmation;
 pub mod generation;
 mod installation;
+pub mod invitation;
 pub mod job;
 mod listen;
 mod migrate;

@@ -45,7 +45,7 @@ macro_rules! in_each_table {
         in_each_table!(
             @ $work $arguments
             user approval task session refresh_token reset_token second_factor recovery_code
-            delivery account_event api_token email_confirmation
+            delivery account_event api_token email_confirmation invitation
         )
     };
     (@ $work:ident $arguments:tt $($table:ident)*) => {

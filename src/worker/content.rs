@@ -10,12 +10,12 @@ use crate::actor::Actor;
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::user::Model as User;
 use crate::entity::{
-    ApprovalId, EmailConfirmationId, MailKind, ResetTokenId, Role, SecondFactorChange, TaskStatus,
-    UserStatus,
+    ApprovalId, EmailConfirmationId, InvitationId, MailKind, ResetTokenId, Role,
+    SecondFactorChange, TaskStatus, UserStatus,
 };
 use crate::error::{Error, Result};
 use crate::mail::{Content, Recipient, SecretLink, TaskReport};
-use crate::service::{Context, email_confirmation, password};
+use crate::service::{Context, email_confirmation, invitation, password};
 use crate::store;
 
 const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
@@ -26,7 +26,7 @@ pub(super) async fn content(
     delivery: &Delivery,
 ) -> Result<Option<(Recipient, Content)>> {
     let Some(recipient_id) = delivery.recipient_id else {
-        return Ok(None);
+        return to_stranger(cx, delivery).await;
     };
     let Some(user) = store::user::find(&cx.db, &Actor::System, recipient_id).await? else {
         return Ok(None);
@@ -58,6 +58,8 @@ pub(super) async fn content(
             Some(Content::EmailChanged { at })
         }
         MailKind::TaskReport => task_report(cx, delivery, &user).await?,
+        // For people who are no users yet.
+        MailKind::Invitation => None,
     };
     let recipient = Recipient {
         address: delivery.address.clone(),
@@ -65,6 +67,26 @@ pub(super) async fn content(
         zone: user.zone(),
     };
     Ok(content.map(|content| (recipient, content)))
+}
+
+/// To an address that has no account. Other mails without a recipient are for nobody: they were
+/// written to take the time that a mail takes.
+async fn to_stranger(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipient, Content)>> {
+    if delivery.kind != MailKind::Invitation {
+        return Ok(None);
+    }
+    let recipient = Recipient {
+        address: delivery.address.clone(),
+        display_name: String::new(),
+        zone: cx.settings.time_zone,
+    };
+    let content = invitation_to(cx, delivery).await?;
+    Ok(content.map(|content| (recipient, content)))
+}
+
+#[derive(Deserialize)]
+struct Invited {
+    invitation_id: InvitationId,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +170,27 @@ async fn confirmation_link(cx: &Context, delivery: &Delivery) -> Result<Option<S
             .confirmation_matching(stored.id, &stored.token_hash)
     });
     Ok(token.map(|token| link(&cx.settings.confirm_email_url, token.expose())))
+}
+
+/// None once the link would not work any more.
+async fn invitation_to(cx: &Context, delivery: &Delivery) -> Result<Option<Content>> {
+    let Invited { invitation_id } = params(delivery)?;
+    let found = store::invitation::find_many(&cx.db, &Actor::System, &[invitation_id]).await?;
+    let Some(invitation) = found.into_iter().next() else {
+        return Ok(None);
+    };
+    let voucher = invitation::find_voucher(&cx.db, &invitation, cx.now()).await?;
+    let token = cx
+        .tokens
+        .invitation_matching(invitation.id, &invitation.token_hash);
+    Ok(voucher
+        .zip(token)
+        .map(|(voucher, token)| Content::Invitation {
+            link: link(&cx.settings.invitation_url, token.expose()),
+            role: invitation.role,
+            invited_by: voucher.display_name(),
+            expires_at: invitation.expires_at,
+        }))
 }
 
 /// After the '#' a token is neither sent to a server nor passed on as a referrer.

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::job::Job;
 use crate::service::delivery::ANNOUNCEMENT;
-use crate::service::{history, second_factor};
+use crate::service::{history, invitation, second_factor};
 use crate::store;
 
 const PAUSE: Duration = Duration::from_secs(5);
@@ -109,6 +109,10 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
     in_batches!(
         tx,
         store::email_confirmation::delete_expired(&tx, yesterday, limit)
+    );
+    in_batches!(
+        tx,
+        store::invitation::delete_expired(&tx, now - invitation::KEPT, limit)
     );
     in_batches!(
         tx,

@@ -88,7 +88,7 @@ describe('in front of two musters', () => {
   }
 
   test('health, schema and pages pass', async () => {
-    for (const way of ['/healthz', '/readyz', '/schema.graphql', '/', '/reset-password', '/confirm-email']) {
+    for (const way of ['/healthz', '/readyz', '/schema.graphql', '/', '/reset-password', '/confirm-email', '/accept-invitation']) {
       assert.equal((await request({ port: nginx.port, path: way })).status, 200, way);
     }
   });

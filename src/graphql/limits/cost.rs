@@ -37,6 +37,7 @@ const CREDENTIALS: &[&str] = &[
     "regenerateRecoveryCodes",
     "createApiToken",
     "confirmEmail",
+    "acceptInvitation",
 ];
 const INTROSPECTION_LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
 /// Selections inside one another, fragments followed: more than any operation within the limits.

@@ -36,7 +36,7 @@ fn noon() -> DateTime<Utc> {
     "2026-01-05T12:00:00.250Z".parse().unwrap()
 }
 
-fn every_content() -> [Content; 13] {
+fn every_content() -> [Content; 14] {
     [
         welcome(),
         Content::Approved {
@@ -68,11 +68,21 @@ fn every_content() -> [Content; 13] {
             valid_days: 7,
         },
         Content::EmailChanged { at: noon() },
+        invited_by("Grace Hopper"),
     ]
 }
 
 fn second_factor(change: SecondFactorChange) -> Content {
     Content::SecondFactorChanged { change, at: noon() }
+}
+
+fn invited_by(name: &str) -> Content {
+    Content::Invitation {
+        link: link(),
+        role: Role::Manager,
+        invited_by: name.to_owned(),
+        expires_at: noon(),
+    }
 }
 
 fn link() -> SecretLink {

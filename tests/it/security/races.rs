@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    APPROVALS, APPROVE_USER, Answer, Authenticator, CONFIRM_EMAIL, Person, REJECT_USER,
-    SET_USER_ROLE, TestApp, UPDATE_USER, USERS,
+    ACCEPT_INVITATION, APPROVALS, APPROVE_USER, Answer, Authenticator, CONFIRM_EMAIL, INVITE_USER,
+    Person, REJECT_USER, SET_USER_ROLE, TestApp, UPDATE_USER, USERS,
 };
 
 /// The codes of the refusals, and how many were not refused.
@@ -90,6 +90,39 @@ async fn of_fifty_uses_of_one_link_one_confirms_the_address() {
         (won, codes),
         (1, vec!["input.token INVALID_TOKEN".to_owned()])
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_who_accept_one_invitation_one_joins() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    let input = json!({ "input": { "email": "nico@example.com", "role": "MANAGER" } });
+    ada.asks(INVITE_USER, input).await.succeeds();
+    app.runs_all_jobs().await;
+    let token = app.stranger("nico").inbox().last().token();
+    let crowd: Vec<Person> = (0..50)
+        .map(|number| app.stranger(&format!("nico-{number}")))
+        .collect();
+    let answers = join_all(crowd.iter().map(async |person| {
+        let input =
+            json!({ "token": token, "username": person.username, "password": person.password });
+        loop {
+            let input = json!({ "input": input });
+            let answer = person.asks(ACCEPT_INVITATION, input).await;
+            assert!(answer.http_status() < 500, "{}", answer.text());
+            if answer.code().as_deref() != Some("UNAVAILABLE") {
+                return answer.without_errors();
+            }
+        }
+    }))
+    .await;
+    let (won, codes) = outcomes(&answers);
+    assert_eq!(
+        (won, codes),
+        (1, vec!["input.token INVALID_TOKEN".to_owned()])
+    );
+    let answer = ada.asks(USERS, json!({})).await.succeeds();
+    assert_eq!(answer.data("users.totalCount"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

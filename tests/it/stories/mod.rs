@@ -10,6 +10,7 @@ mod email_confirmations;
 mod figures;
 mod filters;
 mod history;
+mod invitations;
 mod joining;
 mod lists;
 mod mails;

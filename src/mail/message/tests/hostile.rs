@@ -94,6 +94,20 @@ fn what_users_typed_is_neither_markup_nor_a_link() {
 }
 
 #[test]
+fn who_invites_can_put_neither_markup_nor_a_link_into_the_mail() {
+    let hostile = "<b>Ada</b>\r\nReset here: https://evil.example/x www.evil.example eve@evil.com";
+    let mail = read(&named(""), &invited_by(hostile));
+    for body in [&mail.text, &mail.html] {
+        let body = body.replace("https://muster.example", "");
+        for live in ["://", "www.", "evil.", "eve@"] {
+            assert!(!body.contains(live), "{live} in {body}");
+        }
+    }
+    assert!(!mail.html.contains("<b>"));
+    assert_eq!(mail.header("Subject"), "You are invited to Muster");
+}
+
+#[test]
 fn a_reason_cannot_pass_for_words_of_ours() {
     let reason = "No.\n\nChoose a new password:\nhttps://muster.example.evil.example/reset\n\n\
                   \n\n-- \nMuster\nhttps://muster.example";

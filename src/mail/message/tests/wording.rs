@@ -402,6 +402,34 @@ fn an_address_that_was_given_up_is_told_but_not_what_took_its_place() {
 }
 
 #[test]
+fn an_invitation_says_who_invites_as_what_and_until_when() {
+    let mail = read(&named(""), &every_content()[13]);
+    assert_snapshot!(mail.as_text(), @"
+    X-Muster-Mail: invitation
+    Subject: You are invited to Muster
+
+    Hello,
+
+    Grace Hopper invites you to join Muster, as a manager. The link lets you
+    choose a username and a password. It works once, until Monday, 5 January
+    2026, 18:00 (Asia/Dhaka, UTC+06:00).
+
+    Accept the invitation:
+    https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y
+
+    Keep the link to yourself: whoever has it can join in your place. If you
+    do not want to join, ignore this mail.
+
+    -- 
+    Muster
+    https://muster.example
+    ");
+    assert!(mail.html.contains(&format!("href=\"{LINK}\"")));
+    let nameless = read(&named(""), &invited_by("\u{200b}"));
+    assert!(nameless.text.contains("An admin invites you to join"));
+}
+
+#[test]
 fn lines_of_the_text_fit_a_terminal() {
     let long = "却".repeat(500) + " " + &"word ".repeat(100);
     for content in every_content().into_iter().chain([rejected(&long)]) {

@@ -1,0 +1,177 @@
+//! Invitations. Only admins see them; whoever holds a token finds the one that it
+//! is of.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QuerySelect, Select,
+};
+
+use super::change::changed;
+use super::page::Sort;
+use super::{Page, Source, Tx, Window, prune};
+use crate::actor::Actor;
+use crate::entity::invitation::{Column, Entity, InvitationState, Model};
+use crate::entity::{InvitationId, Role, UserId};
+use crate::error::Result;
+
+/// Which invitations a list is about; None is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct InvitationFilter {
+    pub state: Option<Vec<InvitationState>>,
+}
+
+/// The rows that exist for this actor.
+fn visible_to(actor: &Actor) -> Condition {
+    match actor {
+        Actor::System => Condition::all(),
+        Actor::User(viewer) if viewer.role >= Role::Admin => Condition::all(),
+        Actor::User(_) | Actor::Anonymous | Actor::Refused => {
+            Condition::all().add(Expr::val(1).eq(0))
+        }
+    }
+}
+
+/// The same as `Model::state`, for the database.
+fn is_in(state: InvitationState, now: DateTime<Utc>) -> Condition {
+    let unanswered = Condition::all()
+        .add(Column::AcceptedAt.is_null())
+        .add(Column::RevokedAt.is_null());
+    match state {
+        InvitationState::Pending => unanswered.add(Column::ExpiresAt.gt(now)),
+        InvitationState::Accepted => Condition::all().add(Column::AcceptedAt.is_not_null()),
+        InvitationState::Revoked => Condition::all()
+            .add(Column::AcceptedAt.is_null())
+            .add(Column::RevokedAt.is_not_null()),
+        InvitationState::Expired => unanswered.add(Column::ExpiresAt.lte(now)),
+    }
+}
+
+fn select(actor: &Actor, filter: &InvitationFilter, now: DateTime<Utc>) -> Select<Entity> {
+    let select = Entity::find().filter(visible_to(actor));
+    match &filter.state {
+        None => select,
+        Some(states) if states.is_empty() => select.filter(Expr::val(1).eq(0)),
+        Some(states) => select.filter(
+            states
+                .iter()
+                .fold(Condition::any(), |any, state| any.add(is_in(*state, now))),
+        ),
+    }
+}
+
+/// Newest first.
+pub async fn list(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &InvitationFilter,
+    now: DateTime<Utc>,
+    window: &Window,
+) -> Result<Page<Model>> {
+    let sort = Sort {
+        key: Expr::col(Column::CreatedAt),
+        id: Expr::col(Column::Id),
+        descending: true,
+        missing: Expr::val(""),
+    };
+    let rows = sort
+        .apply(select(actor, filter, now), window)
+        .all(source.connection())
+        .await?;
+    Ok(Page::new(rows, window))
+}
+
+pub async fn count(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &InvitationFilter,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    Ok(select(actor, filter, now)
+        .count(source.connection())
+        .await?)
+}
+
+pub async fn find_many(
+    source: &impl Source,
+    actor: &Actor,
+    ids: &[InvitationId],
+) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(visible_to(actor))
+        .all(source.connection())
+        .await?)
+}
+
+/// The row as it stands in this transaction, held against other writers until its end.
+pub async fn find_to_change(tx: &Tx, actor: &Actor, id: InvitationId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .filter(visible_to(actor))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
+/// By the hash of its token. For whoever accepts it, who is nobody yet.
+pub async fn find_by_hash(source: &impl Source, token_hash: &str) -> Result<Option<Model>> {
+    Ok(Entity::find()
+        .filter(Column::TokenHash.eq(token_hash))
+        .one(source.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, invitation: Model) -> Result<()> {
+    Entity::insert(invitation.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Writes what differs, if the invitation is still open; false when it was answered or taken back,
+/// or has expired.
+pub async fn update_if_open(
+    tx: &Tx,
+    before: &Model,
+    after: &Model,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let result = Entity::update_many()
+        .set(changed::<Entity>(before, after))
+        .filter(Column::Id.eq(before.id))
+        .filter(is_in(InvitationState::Pending, now))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Takes back whatever is open for this address.
+pub async fn revoke_all_to(tx: &Tx, email_key: &str, now: DateTime<Utc>) -> Result<()> {
+    revoke(
+        tx,
+        Condition::all().add(Column::EmailKey.eq(email_key)),
+        now,
+    )
+    .await
+}
+
+/// Takes back whatever is open of this admin.
+pub async fn revoke_all_by(tx: &Tx, admin: UserId, now: DateTime<Utc>) -> Result<()> {
+    revoke(tx, Condition::all().add(Column::InvitedBy.eq(admin)), now).await
+}
+
+async fn revoke(tx: &Tx, which: Condition, now: DateTime<Utc>) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::val(now))
+        .filter(which)
+        .filter(is_in(InvitationState::Pending, now))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Clears away what expired before this, so many at most; says how many it were.
+pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
+    prune::delete_before::<Entity>(tx, Column::Id, Column::ExpiresAt, before, limit).await
+}
