@@ -132,38 +132,62 @@ async fn without_redis_each_server_holds_the_limit_by_itself() {
     }
 }
 
-#[tokio::test]
-async fn guesses_at_one_server_hold_up_the_other_and_so_does_their_end() {
-    let redis = RedisServer::start();
-    let scene = scene(&redis).await;
+/// What somebody who guesses at both servers has seen, and what the owner has.
+struct Seen {
+    guesses: usize,
+    /// So many at most, as time passed.
+    most: usize,
+    before: [Option<String>; 2],
+    after: [Option<String>; 2],
+}
+
+async fn guesses_at_both(scene: &Scene) -> Seen {
     let home = [0, 1].map(|server| scene.ada_at(server, "203.0.113.7"));
     home[0].logs_in().await.succeeds();
-    let guess = async |number: usize| {
+    let began = Instant::now();
+    let mut guesses = 0;
+    for number in 0..40 {
         let bot = scene.ada_at(number % 2, &format!("2001:db8:{number:x}::1"));
         let input = json!({ "login": "ada", "password": "a wrong guess" });
-        bot.asks(LOG_IN, json!({ "input": input })).await
-    };
-    let spoils = async |from: usize| {
-        let mut guesses = 0;
-        for number in from..from + 40 {
-            guesses += passed(vec![guess(number).await]);
-        }
-        guesses
-    };
-    let began = Instant::now();
-    let guesses = spoils(0).await;
+        let answer = bot.asks(LOG_IN, json!({ "input": input })).await;
+        guesses += passed(vec![answer]);
+    }
     // Ten are free; the next ones take 1, 2, 4, … seconds.
     let most = 10 + usize::try_from((began.elapsed().as_secs() + 1).ilog2()).unwrap() + 1;
-    assert!((10..=most).contains(&guesses), "{guesses} of {most}");
-    let new_places = [0, 1].map(|server| scene.ada_at(server, "203.0.113.99"));
-    for person in &new_places {
-        person.logs_in().await.fails_with("RATE_LIMITED");
-    }
-    // Each server knows where the account is at home, and what is forgiven at one is at the other.
+    let codes = async || {
+        let [one, other] = [0, 1].map(|server| scene.ada_at(server, "203.0.113.99"));
+        [one.logs_in().await.code(), other.logs_in().await.code()]
+    };
+    let before = codes().await;
     home[1].on_another_device().logs_in().await.succeeds();
-    for person in &new_places {
-        person.logs_in().await.succeeds();
+    let after = codes().await;
+    Seen {
+        guesses,
+        most,
+        before,
+        after,
     }
+}
+
+#[tokio::test]
+async fn guesses_at_one_server_hold_up_the_other_and_so_does_their_end() {
+    for _ in 0..5 {
+        let redis = RedisServer::start();
+        let scene = scene(&redis).await;
+        let complaints = scene.complaints();
+        let seen = guesses_at_both(&scene).await;
+        // On a busy machine, a server may have found that Redis takes too long.
+        if scene.complaints() == complaints {
+            let Seen { guesses, most, .. } = seen;
+            assert!((10..=most).contains(&guesses), "{guesses} of {most}");
+            assert_eq!(seen.before, [(); 2].map(|()| Some("RATE_LIMITED".into())));
+            // Each server knows where the account is at home, and what one forgives the other does.
+            assert_eq!(seen.after, [None, None]);
+            return;
+        }
+        assert!(seen.guesses <= 2 * seen.most, "{}", seen.guesses);
+    }
+    panic!("Redis was never fast enough");
 }
 
 #[tokio::test]

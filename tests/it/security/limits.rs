@@ -253,7 +253,9 @@ async fn five_hundred_at_once_are_five() {
     let app = start().await;
     let ada = app.admin("ada").await.on_another_device();
     let here = ada.at_address("203.0.113.7");
-    let answers = join_all((0..500).map(|_| here.logs_in())).await;
+    // Each without the tokens of those who were quicker.
+    let attempts = (0..500).map(|_| async { here.on_another_device().logs_in().await });
+    let answers = join_all(attempts).await;
     let (good, limited): (Vec<_>, Vec<_>) = answers
         .into_iter()
         .partition(|answer| answer.code().is_none());
