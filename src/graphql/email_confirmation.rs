@@ -58,7 +58,8 @@ impl EmailConfirmationMutation {
             async {
                 let cx = muster(ctx);
                 let verb = || service::email_confirmation::confirm(cx, &input.token);
-                let answer = service::attempt::confirm_email(cx, cx.retried(verb)).await;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = service::attempt::confirm_email(cx, verb).await;
                 let mut payload = settle(answer.clone(), |_| ConfirmEmailPayload {
                     confirmed: true,
                     ..Default::default()

@@ -184,33 +184,11 @@ fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
         }
         Content::EmailConfirmation { link, valid_days } => (
             "Confirm your e-mail address for Muster",
-            vec![
-                paragraph(format!(
-                    "This is the e-mail address of your Muster account. Please confirm that it is \
-                     yours. The link works once, within {}.",
-                    days(*valid_days)
-                )),
-                confirm(link),
-                paragraph(
-                    "If you have no account at Muster, ignore this mail: somebody mistyped their \
-                     address, and it stays unconfirmed.",
-                ),
-            ],
+            email_confirmation(link, *valid_days),
         ),
         Content::EmailChanged { at } => (
             "The e-mail address of your Muster account was changed",
-            vec![
-                paragraph(format!(
-                    "An admin changed the e-mail address of your Muster account on {}. Mails about \
-                     it now go to the new address, and no longer to this one.",
-                    instant(*at, zone)
-                )),
-                paragraph("If you know of this, there is nothing to do."),
-                paragraph(
-                    "If you do not, talk to an admin at once: whoever reads the mails to the new \
-                     address can choose a new password for your account.",
-                ),
-            ],
+            email_changed(&instant(*at, zone)),
         ),
         Content::Invitation {
             link,
@@ -331,6 +309,35 @@ fn welcome(link: Option<&SecretLink>, valid_days: u64) -> Vec<Part> {
         "If it was not you who signed up, ignore this mail: the address stays unconfirmed.",
     ));
     parts
+}
+
+fn email_confirmation(link: &SecretLink, valid_days: u64) -> Vec<Part> {
+    vec![
+        paragraph(format!(
+            "This is the e-mail address of your Muster account. Please confirm that it is yours. \
+             The link works once, within {}.",
+            days(valid_days)
+        )),
+        confirm(link),
+        paragraph(
+            "If you have no account at Muster, ignore this mail: somebody mistyped their address, \
+             and it stays unconfirmed.",
+        ),
+    ]
+}
+
+fn email_changed(at: &str) -> Vec<Part> {
+    vec![
+        paragraph(format!(
+            "An admin changed the e-mail address of your Muster account on {at}. Mails about it now \
+             go to the new address, and no longer to this one."
+        )),
+        paragraph("If you know of this, there is nothing to do."),
+        paragraph(
+            "If you do not, talk to an admin at once: whoever reads the mails to the new address \
+             can choose a new password for your account.",
+        ),
+    ]
 }
 
 fn confirm(link: &SecretLink) -> Part {

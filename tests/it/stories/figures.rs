@@ -54,7 +54,7 @@ async fn busy_house() -> House {
 
 #[tokio::test]
 async fn figures_agree_with_the_lists() {
-    let House { ada, mia, .. } = &busy_house().await;
+    let House { ada, mia, .. } = &Box::pin(busy_house()).await;
     for person in [ada, mia] {
         let answer = person.asks(STATS, json!({})).await.succeeds();
         let stats = answer.data("stats");
@@ -116,7 +116,7 @@ async fn an_empty_house_has_figures_of_zero() {
 
 #[tokio::test]
 async fn the_dashboard_counts_ones_own_tasks_by_ones_own_clock() {
-    let House { app, ada, eve, .. } = &busy_house().await;
+    let House { app, ada, eve, .. } = &Box::pin(busy_house()).await;
     let answer = eve.asks(DASHBOARD, json!({})).await.succeeds();
     let dashboard = answer.data("dashboard");
     assert_eq!(dashboard["openTasks"], 5);
@@ -153,7 +153,7 @@ async fn the_dashboard_counts_ones_own_tasks_by_ones_own_clock() {
 
 #[tokio::test]
 async fn a_report_comes_by_mail_to_whoever_asked() {
-    let House { app, ada, mia, .. } = &busy_house().await;
+    let House { app, ada, mia, .. } = &Box::pin(busy_house()).await;
     app.clock.advance(TimeDelta::minutes(1));
     let answer = mia.asks(REQUEST_TASK_REPORT, json!({})).await.succeeds();
     assert_eq!(answer.data("requestTaskReport.queued"), true);
@@ -164,7 +164,7 @@ async fn a_report_comes_by_mail_to_whoever_asked() {
 
 #[tokio::test]
 async fn a_report_covers_the_time_that_was_asked_for() {
-    let House { app, mia, .. } = &busy_house().await;
+    let House { app, mia, .. } = &Box::pin(busy_house()).await;
     let report = async |since: i64, until: i64| {
         let (since, until) = (
             app.in_(TimeDelta::milliseconds(since)),
@@ -208,7 +208,7 @@ async fn a_report_that_ends_before_it_begins_is_refused() {
 
 #[tokio::test]
 async fn a_report_is_not_sent_to_who_may_not_see_its_figures_any_more() {
-    let House { app, ada, mia, .. } = &busy_house().await;
+    let House { app, ada, mia, .. } = &Box::pin(busy_house()).await;
     mia.asks(REQUEST_TASK_REPORT, json!({})).await.succeeds();
     let input = json!({ "userId": mia.id(), "role": "EMPLOYEE" });
     ada.asks(SET_USER_ROLE, json!({ "input": input }))
