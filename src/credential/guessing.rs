@@ -72,3 +72,32 @@ pub(super) fn advice(password: &str, own_words: &[String]) -> Option<String> {
         reason.unwrap_or_default()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_letters_are_no_word_of_their_own() {
+        let words = words(&["Jo Lee"]);
+        for word in ["muster", "Jo Lee", "Lee"] {
+            assert!(words.iter().any(|known| known == word), "{word}");
+        }
+        assert!(!words.iter().any(|known| known == "Jo"));
+    }
+
+    #[test]
+    fn names_and_years_are_made_of_nothing_else() {
+        for (password, expected) in [
+            ("Ada!1815", true),
+            ("ada 1815 ada", true),
+            ("1815", true),
+            ("ada kxzq", false),
+            ("ada 12345678", false),
+            ("!!", false),
+            ("", false),
+        ] {
+            assert_eq!(is_made_of(password, &["Ada"]), expected, "{password}");
+        }
+    }
+}

@@ -358,6 +358,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_what_is_weaker_than_today_is_weak() {
+        let passwords = passwords();
+        for (memory, times, expected) in [
+            (19_456, 2, Verdict::Right),
+            (20_480, 3, Verdict::Right),
+            (19_455, 2, Verdict::RightButWeak),
+            (19_456, 1, Verdict::RightButWeak),
+            (20_480, 1, Verdict::RightButWeak),
+            (8_192, 3, Verdict::RightButWeak),
+        ] {
+            let params = Params::new(memory, times, 1, None).unwrap();
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let hash = argon2.hash_password(GOOD.as_bytes()).unwrap();
+            let hash = PasswordHash(hash.to_string());
+            let verdict = passwords.verify(GOOD, Some(&hash)).await.unwrap();
+            assert_eq!(verdict, expected, "{memory} KiB, {times} times");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_wrong_even_where_nothing_would_be_right() {
+        let passwords = passwords();
+        let hash = passwords.hash("").await.unwrap();
+        let overlong = "x".repeat(LENGTH_MAX + 1);
+        let verdict = passwords.verify(&overlong, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
+    }
+
+    #[tokio::test]
     async fn more_than_may_wait_are_sent_away() {
         let passwords = Passwords {
             waiting_max: 2,

@@ -221,5 +221,27 @@ mod tests {
         ] {
             assert_eq!(token(&with(garbled)), Bearer::Garbled, "{garbled:?}");
         }
+        let of_length = |length: usize| {
+            let mut headers = HeaderMap::new();
+            let value = format!("Bearer {}", "a".repeat(length));
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            token(&headers) == Bearer::Garbled
+        };
+        assert!(!of_length(TOKEN_MAX) && of_length(TOKEN_MAX + 1));
+    }
+
+    #[test]
+    fn what_a_client_calls_itself_is_kept_short_and_on_one_line() {
+        let of = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_bytes(value).unwrap();
+            headers.insert(header::USER_AGENT, value);
+            user_agent(&headers)
+        };
+        assert_eq!(of(b"Tabs\tand 1.0").as_deref(), Some("Tabsand 1.0"));
+        assert_eq!(of(b"  "), None);
+        assert_eq!(of(b"\xff"), None);
+        assert_eq!(of(&[b'x'; 300]).unwrap().len(), USER_AGENT_MAX);
+        assert_eq!(user_agent(&HeaderMap::new()), None);
     }
 }

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cookies_of_the_name_are_none() {
+    fn the_cookie_counts_when_it_is_one_and_its_page_may_use_it() {
         let settings = crate::config::read(|_| None).unwrap();
         let token = "A".repeat(43);
         let of = |cookies: &[String]| {
@@ -132,6 +132,13 @@ mod tests {
             browser_session(&settings, &headers).is_some()
         };
         let ours = format!("{NAME}={token}");
+        let mut of_another_page = HeaderMap::new();
+        of_another_page.insert(header::COOKIE, ours.parse().unwrap());
+        of_another_page.insert(
+            header::ORIGIN,
+            HeaderValue::from_static("https://evil.example"),
+        );
+        assert!(!browser_session(&settings, &of_another_page).is_some());
         assert!(of(std::slice::from_ref(&ours)));
         assert!(of(&[format!("theme=dark; {ours}; a=b")]));
         assert!(!of(&[ours.clone(), ours.clone()]));

@@ -55,6 +55,7 @@ pub fn is_assignable(user: &User) -> bool {
 mod tests {
     use super::*;
     use crate::actor::{SignedInBy, Viewer};
+    use crate::entity::user::PasswordHash;
     use crate::entity::{TaskId, TaskStatus, UserId};
     use chrono::DateTime;
     use uuid::Uuid;
@@ -110,6 +111,38 @@ mod tests {
             ] {
                 assert_eq!(verdict.is_ok(), others, "{role:?} {assignee:?}");
             }
+        }
+    }
+
+    #[test]
+    fn tasks_are_for_active_employees_and_managers() {
+        let user = |role, status| User {
+            id: OTHER,
+            username: "someone".into(),
+            username_key: "someone".into(),
+            username_skeleton: "someone".into(),
+            email: "someone@example.com".into(),
+            email_key: "someone@example.com".into(),
+            email_verified_at: None,
+            password_hash: PasswordHash(String::new()),
+            first_name: None,
+            last_name: None,
+            role,
+            status,
+            time_zone: "UTC".into(),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        for (role, status, expected) in [
+            (Role::Employee, UserStatus::Active, true),
+            (Role::Manager, UserStatus::Active, true),
+            (Role::Admin, UserStatus::Active, false),
+            (Role::Employee, UserStatus::Pending, false),
+            (Role::Manager, UserStatus::Deactivated, false),
+            (Role::Employee, UserStatus::Rejected, false),
+        ] {
+            let user = user(role, status);
+            assert_eq!(is_assignable(&user), expected, "{role:?} {status:?}");
         }
     }
 

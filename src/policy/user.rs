@@ -220,4 +220,26 @@ mod tests {
         assert!(may_see_contact(&actor(Role::Manager), &other));
         assert!(!may_see_contact(&Actor::Anonymous, &other));
     }
+
+    /// Who asks: may set what others log in with, end their sessions, decide on their sign-up.
+    #[test]
+    fn what_is_for_admins_and_muster_itself_is_for_nobody_else() {
+        let other = user(OTHER, Role::Employee, UserStatus::Pending);
+        for (actor, expected) in [
+            (Actor::System, true),
+            (actor(Role::Admin), true),
+            (actor(Role::Manager), false),
+            (actor(Role::Employee), false),
+            (Actor::Anonymous, false),
+            (Actor::Refused, false),
+        ] {
+            for verdict in [
+                may_update_log_in(&actor, &other),
+                may_revoke_sessions(&actor),
+                may_decide(&actor, &other),
+            ] {
+                assert_eq!(verdict.is_ok(), expected, "{actor:?}");
+            }
+        }
+    }
 }
