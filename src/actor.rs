@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn whoever_lacks_a_second_factor_is_an_employee_of_the_same_session() {
+        let session_id = SessionId(Uuid::from_u128(2));
+        let admin = actor(Role::Admin, SignedInBy::Session(session_id));
+        let held_back = admin.viewer().unwrap().without_second_factor();
+        assert_eq!(held_back.role, Role::Employee);
+        assert!(held_back.lacks_second_factor);
+        assert_eq!(held_back.session_id(), Some(session_id));
+        let newcomer = actor(Role::Employee, SignedInBy::SignUp);
+        assert_eq!(newcomer.viewer().unwrap().session_id(), None);
+    }
+
+    #[test]
     fn a_role_has_what_is_below_it() {
         let session = SignedInBy::Session(SessionId(Uuid::from_u128(2)));
         let manager = actor(Role::Manager, session);
