@@ -155,6 +155,12 @@ mod tests {
             assert_eq!(viewer.role, expected, "{signed_in_by:?} {before:?}");
             assert_eq!(viewer.is_script(), signed_in_by == token);
         }
+        let held_back = actor(Role::Admin, session)
+            .viewer()
+            .unwrap()
+            .without_second_factor();
+        let shown = Actor::User(held_back).with_role_of(&user(ID, Role::Admin));
+        assert_eq!(shown, actor(Role::Admin, session));
         let other = user(UserId(Uuid::from_u128(9)), Role::Admin);
         let employee = actor(Role::Employee, session);
         assert_eq!(employee.with_role_of(&other), employee);

@@ -69,6 +69,11 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // An earlier release does not know what these mails say.
+        manager
+            .get_connection()
+            .execute_unprepared("DELETE FROM deliveries WHERE kind IN ('second-factor-changed')")
+            .await?;
         drop_tables(manager, &["recovery_codes", "second_factors"]).await
     }
 }

@@ -55,6 +55,13 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // An earlier release does not know what these mails say.
+        manager
+            .get_connection()
+            .execute_unprepared(
+                "DELETE FROM deliveries WHERE kind IN ('email-confirmation', 'email-changed')",
+            )
+            .await?;
         drop_tables(manager, &["email_confirmations"]).await?;
         manager
             .alter_table(

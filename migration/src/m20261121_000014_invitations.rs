@@ -51,6 +51,11 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // An earlier release does not know what these mails say.
+        manager
+            .get_connection()
+            .execute_unprepared("DELETE FROM deliveries WHERE kind IN ('invitation')")
+            .await?;
         drop_tables(manager, &["invitations"]).await
     }
 }

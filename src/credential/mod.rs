@@ -249,22 +249,27 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_token_follows_from_its_id_by_the_key_that_it_was_stored_by() {
+    fn the_token_of_a_link_follows_from_its_id_by_the_key_that_it_was_stored_by() {
         let clock = Clock::fake(noon());
         let ours = tokens(SECRET, &[], &clock);
-        let (id, other) = (
-            ResetTokenId(Uuid::from_u128(1)),
-            ResetTokenId(Uuid::from_u128(2)),
-        );
-        let token = ours.reset(id);
-        assert_eq!(ours.reset(id), token);
-        assert_ne!(ours.reset(other), token);
         let later = tokens(EARLIER, &[SECRET], &clock);
-        assert_ne!(later.reset(id), token);
-        assert_eq!(later.reset_matching(id, &token.hash()), Some(token.clone()));
-        assert_eq!(later.reset_matching(other, &token.hash()), None);
         let stranger = tokens(EARLIER, &[], &clock);
-        assert_eq!(stranger.reset_matching(id, &token.hash()), None);
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        macro_rules! holds {
+            ($id:ident, $make:ident, $matching:ident) => {
+                let token = ours.$make($id(one));
+                assert_eq!(ours.$make($id(one)), token);
+                assert_ne!(ours.$make($id(other)), token);
+                assert_ne!(later.$make($id(one)), token);
+                let found = later.$matching($id(one), &token.hash());
+                assert_eq!(found, Some(token.clone()));
+                assert_eq!(later.$matching($id(other), &token.hash()), None);
+                assert_eq!(stranger.$matching($id(one), &token.hash()), None);
+            };
+        }
+        holds!(ResetTokenId, reset, reset_matching);
+        holds!(EmailConfirmationId, confirmation, confirmation_matching);
+        holds!(InvitationId, invitation, invitation_matching);
     }
 
     #[test]

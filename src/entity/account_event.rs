@@ -46,6 +46,7 @@ pub enum AccountEventKind {
     SecondFactorEnabled,
     SecondFactorDisabled,
     SecondFactorReset,
+    SecondFactorAsked,
     SecondFactorFailed,
     RecoveryCodeUsed,
     RecoveryCodesReplaced,

@@ -57,6 +57,8 @@ pub enum AccountEventKind {
     SecondFactorDisabled,
     /// An admin took the user's second factor away; all sessions were ended.
     SecondFactorReset,
+    /// The password was right, and the code of the second factor was asked for.
+    SecondFactorAsked,
     /// A log-in had the right password and a wrong code: somebody may know the password.
     SecondFactorFailed,
     /// The user proved themselves by a recovery code in place of the app.
@@ -113,7 +115,7 @@ impl AccountEvent {
 }
 
 /// Something that happened to an account: a log-in, a failure, a decision, a change of rights. It
-/// is never changed, and kept for 400 days. People see their own, admins all.
+/// is never changed, and kept for 400 days, or 7 where nobody has the account. People see their own, admins all.
 #[Object]
 impl AccountEvent {
     /// Opaque and globally unique: a TypeID such as account_event_01h455vb4pex5vsknk084sn02q.

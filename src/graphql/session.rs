@@ -262,9 +262,6 @@ impl SessionMutation {
         let presented = kept.map_or(input.refresh_token.as_str(), RefreshToken::expose);
         let verb = Box::pin(cx.retried(|| service::session::refresh(cx, presented)));
         let answer = service::attempt::refresh_session(cx, verb).await;
-        if kept.is_some() && matches!(answer, Err(Error::Refused(_))) {
-            cookie::forget(ctx);
-        }
         Some(settle(answer, |tokens| RefreshSessionPayload {
             refresh_token: hand_over(ctx, &tokens, kept.is_some()),
             access_token: Some(tokens.access.text),
@@ -295,7 +292,7 @@ impl SessionMutation {
                     }
                     (actor, _) => {
                         let actor = actor?;
-                        let verb = || service::session::log_out(cx, &actor, everywhere);
+                        let verb = || service::session::log_out(cx, &actor, kept, everywhere);
                         cx.retried(verb).await
                     }
                 };
@@ -334,8 +331,7 @@ impl SessionMutation {
         )
     }
 
-    /// Ends every session of a user, their access tokens included, as when a device was lost.
-    /// Requires ADMIN.
+    /// Ends every session and every API token of a user, as when a device was lost. Requires ADMIN.
     #[graphql(directive = auth::apply(access::REVOKE_USER_SESSIONS.into()))]
     async fn revoke_user_sessions(
         &self,

@@ -33,8 +33,9 @@ impl Proxies {
         let hops = headers
             .get_all("x-forwarded-for")
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            // What a client wrote that is no text spoils its own hop only.
+            .map(|hop| std::str::from_utf8(hop).unwrap_or_default())
             .collect::<Vec<_>>();
         for hop in hops.into_iter().rev() {
             if !self.trusts(source) {
@@ -197,6 +198,20 @@ mod tests {
             ("::1", vec!["2001:db8::1"], "2001:db8::1"),
         ] {
             assert_eq!(source(peer, &values), expected, "{peer} {values:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_spoils_no_more_than_its_own_hop() {
+        let proxies = Proxies::new(&["10.0.0.0/8".parse().unwrap()]);
+        for (value, expected) in [
+            (&b"\xff, 203.0.113.9"[..], "203.0.113.9"),
+            (b"203.0.113.9, \xff", "10.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_bytes(value).unwrap());
+            let source = proxies.source("10.0.0.1".parse().unwrap(), &headers);
+            assert_eq!(source.to_string(), expected);
         }
     }
 

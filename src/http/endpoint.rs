@@ -58,7 +58,21 @@ pub(super) async fn post(
     };
     match params {
         Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
-        Err(malformed) => refuse(media_type, &malformed),
+        Err(malformed) => turn_away(&shared, incoming, &malformed).await,
+    }
+}
+
+/// Refuses what cannot be read, and counts it like any other request.
+async fn turn_away(shared: &Shared, incoming: Incoming, malformed: &Malformed) -> Response {
+    let media_type = incoming.media_type;
+    match bounded(incoming.visitor.enter(&shared.cx)).await {
+        Ok(Ok(_)) => refuse(media_type, malformed),
+        Ok(Err(error)) | Err(error) => {
+            let mut response = failed(error);
+            let schema_is_shown = shared.cx.settings.introspection;
+            error::finish(&mut response, &incoming.request_id.0, schema_is_shown);
+            write(media_type, response)
+        }
     }
 }
 
@@ -116,7 +130,7 @@ pub(super) async fn get(
     incoming.by_get = true;
     match Params::from_query(&query.unwrap_or_default()) {
         Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
-        Err(malformed) => refuse(media_type, &malformed),
+        Err(malformed) => turn_away(&shared, incoming, &malformed).await,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -50,6 +51,8 @@ pub async fn serve(
         .max_headers(HEADERS_MAX);
     let places = Places::new(with_files_for(connections));
     let connections = GracefulShutdown::new();
+    // Told once, however many come.
+    let mut is_full = false;
     loop {
         let (stream, peer) = tokio::select! {
             () = cancel.cancelled() => break,
@@ -65,10 +68,13 @@ pub async fn serve(
         let router = router.clone();
         let conversation = Conversation::default();
         let Some(place) = places.take(peer.ip(), conversation.clone()) else {
-            tracing::warn!("a connection was refused: all are being answered");
+            if !is_full {
+                tracing::warn!("connections are refused: all there can be are being answered");
+            }
+            is_full = true;
             continue;
         };
-        let told = conversation.clone();
+        let (told, told_of) = (conversation.clone(), conversation.clone());
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             answer(router.clone(), request, peer, told.clone())
         });
@@ -77,16 +83,25 @@ pub async fn serve(
             tracing::debug!(%error, "a connection was gone before it began");
             continue;
         }
+        is_full = false;
         let stream = Watched::new(stream, DAWDLE_LIMIT, conversation);
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended badly");
-                },
-                () = place.is_needed() => {
-                    tracing::debug!("an idle connection made room for another");
-                }
+            let mut connection = pin!(connection);
+            let mut is_needed = pin!(place.is_needed());
+            let ended = tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                () = is_needed.as_mut() => None,
+            };
+            // A request may have come in just then; it is answered first.
+            let ended = match ended {
+                None if told_of.is_answering() => Some(connection.await),
+                ended => ended,
+            };
+            match ended {
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::debug!(%error, "a connection ended badly"),
+                None => tracing::debug!("an idle connection made room for another"),
             }
         });
     }

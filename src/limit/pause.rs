@@ -6,8 +6,9 @@
 //! sources. It must not lock the owner out, so it does not hold for a source that
 //! the account has a live session from: that one is held to its own count. A full
 //! log-in and a reset by mail forget the counts of the account, and a day without
-//! a guess forgets all. An account has two names, so nobody gets more than a
-//! hundred wrong guesses in a row at it (NIST SP 800-63B-4, section 3.2.2).
+//! a guess forgets all. An account has two names, so strangers get a hundred wrong
+//! guesses in a row at it at most before a day's pause (NIST SP 800-63B-4, section
+//! 3.2.2).
 
 use std::time::Duration;
 
@@ -63,11 +64,13 @@ impl Paused {
     }
 }
 
-/// Wrong guesses in a row, and when the last one was.
+/// Wrong guesses in a row, when the last one was, and when the one before it, for when the last one
+/// is taken back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failures {
     count: u32,
     last: Micros,
+    before: Micros,
 }
 
 /// The pause after so many, of which so many are free.
@@ -136,10 +139,20 @@ pub(super) fn start(
 /// Keeps what somebody else has counted.
 pub(super) fn note(table: &mut Table<Failures>, guess: &Guess, counts: Counts, now: Micros) {
     let [here, everywhere] = counts;
-    let failures = |count| Failures { count, last: now };
-    table.set(guess.here, failures(here), now);
-    if let Some(key) = guess.everywhere {
-        table.set(key, failures(everywhere), now);
+    let counted = [(Some(guess.here), here), (guess.everywhere, everywhere)];
+    for (key, count) in counted {
+        let Some(key) = key else { continue };
+        let before = table.get(&key).map_or(0, |failures| failures.last);
+        let last = now;
+        table.set(
+            key,
+            Failures {
+                count,
+                last,
+                before,
+            },
+            now,
+        );
     }
 }
 
@@ -150,7 +163,19 @@ pub(super) fn take_back(table: &mut Table<Failures>, guess: &Guess, now: Micros)
         };
         match failures.count.saturating_sub(1) {
             0 => table.remove(&key),
-            count => table.set(key, Failures { count, ..failures }, now),
+            // As it was: the pause that was waited out is not to be waited for once more.
+            count => {
+                let last = failures.before;
+                table.set(
+                    key,
+                    Failures {
+                        count,
+                        last,
+                        ..failures
+                    },
+                    now,
+                );
+            }
         }
     }
 }
@@ -207,6 +232,23 @@ mod tests {
         // It is not for ever.
         now += u64::try_from(MEMORY.as_micros()).unwrap();
         assert!(start(&mut table, &guess_from(7), false, now).is_ok());
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_pause_behind() {
+        let (mut table, guess) = (Table::default(), guess_from(1));
+        let mut now = 1_000 * SECOND;
+        for _ in 0..12 {
+            now += micros(PAUSE_MAX);
+            start(&mut table, &guess, false, now).unwrap();
+        }
+        assert!(start(&mut table, &guess, false, now).is_err());
+        now += micros(PAUSE_MAX);
+        // The password alone, and right after it the password with the code.
+        start(&mut table, &guess, false, now).unwrap();
+        take_back(&mut table, &guess, now);
+        start(&mut table, &guess, false, now).unwrap();
+        assert!(start(&mut table, &guess, false, now).is_err());
     }
 
     #[test]

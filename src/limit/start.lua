@@ -4,7 +4,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local longest, memory, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local counts = {}
+local counts, before = {}, {}
 for i, key in ipairs(KEYS) do
   local kept = redis.call('HMGET', key, 'count', 'last')
   local count = tonumber(kept[1] or 0)
@@ -19,10 +19,10 @@ for i, key in ipairs(KEYS) do
   if wait > 0 and not (i == 2 and ARGV[4] == '1') then
     return { i, math.ceil(wait) }
   end
-  counts[i] = count + 1
+  counts[i], before[i] = count + 1, string.format('%.0f', last)
 end
 for i, key in ipairs(KEYS) do
-  redis.call('HSET', key, 'count', counts[i], 'last', string.format('%.0f', now))
+  redis.call('HSET', key, 'count', counts[i], 'last', string.format('%.0f', now), 'before', before[i])
   redis.call('PEXPIRE', key, memory * 1000)
 end
 return { 0, unpack(counts) }

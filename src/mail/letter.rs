@@ -294,9 +294,13 @@ fn recovery_codes_left(left: u64) -> String {
 
 fn welcome(link: Option<&SecretLink>, valid_days: u64) -> Vec<Part> {
     let mut parts = vec![paragraph("Thank you for signing up to Muster.")];
+    parts.push(paragraph(
+        "If it was not you who signed up, ignore this mail: the address stays unconfirmed.",
+    ));
     if let Some(link) = link {
         parts.push(paragraph(format!(
-            "Please confirm that this e-mail address is yours. The link works once, within {}.",
+            "If it was you, please confirm that this e-mail address is yours. The link works once, \
+             within {}.",
             days(valid_days)
         )));
         parts.push(confirm(link));
@@ -304,9 +308,6 @@ fn welcome(link: Option<&SecretLink>, valid_days: u64) -> Vec<Part> {
     parts.push(paragraph(
         "An admin decides about your sign-up, and you get a mail as soon as that is done. Until \
          then you cannot log in.",
-    ));
-    parts.push(paragraph(
-        "If it was not you who signed up, ignore this mail: the address stays unconfirmed.",
     ));
     parts
 }

@@ -19,6 +19,12 @@ pub fn may_see_verification(actor: &Actor, user: &User) -> bool {
     *actor == Actor::System || is_self(actor, user) || actor.has(Role::Admin)
 }
 
+/// Use a mailed link, for a new password or to confirm an address. People who wait for a decision
+/// may: they still cannot log in.
+pub fn may_use_mailed_link(user: &User) -> bool {
+    matches!(user.status, UserStatus::Active | UserStatus::Pending)
+}
+
 /// Change some field of this user through `updateUser`.
 pub fn may_update(actor: &Actor, user: &User) -> Verdict {
     match actor {
@@ -50,6 +56,14 @@ pub fn may_update_log_in(actor: &Actor, user: &User) -> Verdict {
     )
 }
 
+/// Change one's own username through `updateProfile`.
+pub fn may_update_own_username(actor: &Actor) -> Verdict {
+    allow_if(
+        !actor.viewer().is_some_and(Viewer::is_script),
+        "An API token cannot change what its owner logs in with.",
+    )
+}
+
 /// Deactivate or reactivate. Comes after `may_update`.
 pub fn may_set_active(actor: &Actor, user: &User) -> Verdict {
     allow_if(!is_self(actor, user), "Nobody can deactivate themselves.")?;
@@ -77,6 +91,15 @@ pub fn may_delete(actor: &Actor, user: &User) -> Verdict {
     )?;
     allow_if(!is_self(actor, user), "Nobody can delete themselves.")?;
     allow_if(user.role != Role::Admin, "Admins cannot be deleted.")
+}
+
+/// Give somebody this role, by whatever way. An admin whom a script made would outlast the script's
+/// token.
+pub fn may_grant(actor: &Actor, role: Role) -> Verdict {
+    allow_if(
+        role != Role::Admin || !actor.viewer().is_some_and(Viewer::is_script),
+        "An API token cannot make admins.",
+    )
 }
 
 /// End all sessions of anybody, another admin's too: it takes no right from them.

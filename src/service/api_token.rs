@@ -134,14 +134,19 @@ async fn note_use(cx: &Context, id: ApiTokenId, now: DateTime<Utc>) -> Result<()
 
 /// The owner, as far as the token goes.
 pub(super) fn viewer(cx: &Context, standing: &Standing) -> Viewer {
-    let viewer = Viewer {
+    let owner = Viewer {
         id: standing.user_id,
-        role: standing.role(),
+        role: standing.user_role,
         lacks_second_factor: false,
         signed_in_by: SignedInBy::ApiToken {
             id: standing.id,
             access: standing.access,
         },
     };
-    second_factor::in_force(cx, viewer, standing.second_factor_enabled_at.is_some())
+    // What is asked of the owner is asked of the token, whatever its own role.
+    let owner = second_factor::in_force(cx, owner, standing.second_factor_enabled_at.is_some());
+    Viewer {
+        role: owner.role.min(standing.token_role),
+        ..owner
+    }
 }

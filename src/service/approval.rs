@@ -78,6 +78,7 @@ async fn decide(
 
     let (mut user, mut approval) = (user_before.clone(), approval_before.clone());
     verdict(&mut approval, &mut user);
+    policy::user::may_grant(actor, user.role).map_err(|refusal| refusal.at("role"))?;
     approval.decided_by = actor.user_id();
     approval.decided_at = Some(now);
     user.updated_at = now;

@@ -111,7 +111,8 @@ pub async fn reset_password(
 ) -> Result<User> {
     take(cx, [(Limit::ResetPassword, Subject::Source(source(cx)))]).await?;
     let user = verb.await?;
-    forgive(cx, &user, &[]).await;
+    let own = cx.limiter.guess(Subject::User(user.id), None);
+    forgive(cx, &user, &[own]).await;
     Ok(user)
 }
 
@@ -169,7 +170,9 @@ async fn guess_password<T>(
     counted(cx, &guess, ProblemCode::InvalidCredentials, verb).await
 }
 
-async fn guess_code<T>(
+/// Counts a guess at a code, besides whatever else holds it up: a new password by mail forgets the
+/// wrong guesses at the password, and not these.
+pub(super) async fn guess_code<T>(
     cx: &Context,
     user_id: UserId,
     verb: impl Future<Output = Result<T>>,

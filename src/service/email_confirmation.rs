@@ -11,9 +11,10 @@ use crate::actor::Actor;
 use crate::credential::ConfirmationToken;
 use crate::entity::email_confirmation::Model as EmailConfirmation;
 use crate::entity::user::Model as User;
-use crate::entity::{AccountEventKind, EmailConfirmationId, MailKind, UserId, UserStatus};
+use crate::entity::{AccountEventKind, EmailConfirmationId, MailKind, UserId};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
+pub use crate::policy::user::may_use_mailed_link;
 use crate::store::{self, Tx};
 
 /// How long a mailed link is good for: over a week-end and a few days off. It is longer than a reset
@@ -62,7 +63,7 @@ pub async fn confirm(cx: &Context, token: &str) -> Result<UserId> {
     // The person first, as does whoever changes their address, so that neither waits for the other.
     let before = store::user::find_to_change(&tx, &Actor::System, confirmation.user_id)
         .await?
-        .filter(may_confirm)
+        .filter(may_use_mailed_link)
         .ok_or_else(invalid_token)?;
     // Of several that present the token at once, one uses it up.
     if !store::email_confirmation::end(&tx, confirmation.id, now).await? {
@@ -108,7 +109,7 @@ pub(super) async fn follow_change(
     now: DateTime<Utc>,
 ) -> Result<()> {
     store::email_confirmation::end_all_of(tx, after.id, now).await?;
-    if may_confirm(after) {
+    if may_use_mailed_link(after) {
         send(cx, tx, after, now).await?;
     }
     let notice = Notice {
@@ -128,12 +129,6 @@ async fn send(cx: &Context, tx: &Tx, user: &User, now: DateTime<Utc>) -> Result<
         params: json!({ "email_confirmation_id": id }),
     };
     enqueue(cx, tx, Some(user), notice, now).await
-}
-
-/// People who wait for a decision may, so that whoever decides sees it. Whoever was shut out gets
-/// no say.
-fn may_confirm(user: &User) -> bool {
-    matches!(user.status, UserStatus::Active | UserStatus::Pending)
 }
 
 fn invalid_token() -> Error {

@@ -12,6 +12,10 @@ use crate::store::{self, Tx};
 /// How long an event is kept: a year and a month, so that a yearly review finds all of its year.
 pub const KEPT: TimeDelta = TimeDelta::days(400);
 
+/// How long what was tried at accounts that nobody has is kept: strangers could fill the disk with
+/// it, and it says nothing about anybody.
+pub const NOBODYS_KEPT: TimeDelta = TimeDelta::days(7);
+
 /// Records what happened to `user_id`'s account, done by `actor_id`, from where the request came.
 pub(super) async fn record(
     cx: &Context,

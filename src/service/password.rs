@@ -15,6 +15,7 @@ use crate::entity::user::{Model as User, PasswordHash};
 use crate::entity::{AccountEventKind, MailKind, ResetTokenId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
+use crate::policy;
 use crate::store::{self, Source, Tx};
 
 /// How long a mailed link is good for. OWASP ASVS 5.0 (6.5.5) says 10 minutes for codes that are
@@ -34,7 +35,7 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
     // Looked at again, and held: an address that was taken away meanwhile gets no link.
     let user = store::user::find_to_change(&tx, &Actor::System, sought)
         .await?
-        .filter(|user| user.email_key == email.key && may_reset(user));
+        .filter(|user| user.email_key == email.key && policy::user::may_use_mailed_link(user));
     let user_id = user.as_ref().map(|user| user.id);
     let id = ResetTokenId(cx.new_id(now));
     let token = StoredToken {
@@ -133,6 +134,8 @@ pub(super) async fn prove(cx: &Context, actor: &Actor, current_password: &str) -
 pub(super) async fn find_proven(tx: &Tx, actor: &Actor, proven: &User) -> Result<User> {
     store::user::find_to_change(tx, actor, proven.id)
         .await?
+        // Whoever was shut out while their password was checked is out.
+        .filter(|user| user.status == UserStatus::Active)
         .ok_or(Error::Unauthenticated)
         .and_then(|user| {
             if user.password_hash == proven.password_hash {
@@ -189,13 +192,8 @@ async fn find_holder(
         .ok_or_else(invalid_token)?;
     store::user::find(source, &Actor::System, user_id)
         .await?
-        .filter(may_reset)
+        .filter(policy::user::may_use_mailed_link)
         .ok_or_else(invalid_token)
-}
-
-/// People who wait for a decision may reset, too: they still cannot log in.
-fn may_reset(user: &User) -> bool {
-    matches!(user.status, UserStatus::Active | UserStatus::Pending)
 }
 
 fn invalid_token() -> Error {

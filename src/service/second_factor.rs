@@ -118,6 +118,7 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
     }
     let recovery_codes = issue_recovery_codes(cx, &tx, user.id, now).await?;
     store::session::delete_all_of(&tx, user.id, viewer.session_id()).await?;
+    store::api_token::delete_all_of(&tx, user.id).await?;
     tell(cx, &tx, &user, SecondFactorChange::Enabled, now).await?;
     let (kind, id) = (AccountEventKind::SecondFactorEnabled, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;
@@ -196,6 +197,7 @@ pub async fn reset(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Resu
         .into());
     }
     store::session::delete_all_of(&tx, user.id, None).await?;
+    store::api_token::delete_all_of(&tx, user.id).await?;
     tell(cx, &tx, &user, SecondFactorChange::Reset, now).await?;
     let (kind, by) = (AccountEventKind::SecondFactorReset, actor.user_id());
     record(cx, &tx, kind, Some(user.id), by, now).await?;
@@ -235,17 +237,22 @@ pub(super) async fn check_log_in(
 }
 
 /// Encrypts what earlier keys encrypted anew by the current one, so that the earlier signing secrets
-/// can be forgotten. So many at most; says how many it were, and fewer than that means that none is
-/// left.
-pub async fn encrypt_anew(cx: &Context, limit: u64) -> Result<u64> {
+/// can be forgotten: the first so many of the users after this one. Says up to which user it went;
+/// None when none is left. It goes through all once, whatever cannot be decrypted and whatever
+/// another process does at the same time.
+pub async fn encrypt_anew(
+    cx: &Context,
+    after: Option<UserId>,
+    limit: u64,
+) -> Result<Option<UserId>> {
     let key_ids = cx.second_factors.earlier_key_ids();
     if key_ids.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
-    let found = store::second_factor::list_encrypted_by(&cx.db, &key_ids, limit).await?;
-    if found.is_empty() {
-        return Ok(0);
-    }
+    let found = store::second_factor::list_encrypted_by(&cx.db, &key_ids, after, limit).await?;
+    let Some(last) = found.last().map(|row| row.user_id) else {
+        return Ok(None);
+    };
     let mut done = 0;
     let tx = cx.db.begin().await?;
     for row in &found {
@@ -265,7 +272,7 @@ pub async fn encrypt_anew(cx: &Context, limit: u64) -> Result<u64> {
             "second factors were encrypted by the current key"
         );
     }
-    Ok(done)
+    Ok(Some(last))
 }
 
 /// Uses a code of one's own second factor up.

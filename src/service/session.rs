@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::history::record;
 use super::input::login_key;
 use super::second_factor::Proof;
-use super::{Context, api_token, second_factor};
+use super::{Context, api_token, attempt, second_factor};
 use crate::actor::{Actor, SignedInBy, Viewer};
 pub use crate::credential::RefreshToken;
 use crate::credential::{AccessToken, ApiToken, Claims, Verdict};
 use crate::entity::refresh_token::Model as StoredToken;
 use crate::entity::session::Model as Session;
-use crate::entity::user::Model as User;
+use crate::entity::user::{Model as User, PasswordHash};
 use crate::entity::{AccountEventKind, SessionId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
@@ -99,35 +99,41 @@ pub struct LoggedIn {
 pub async fn log_in(cx: &Context, input: &LogIn) -> Result<LoggedIn> {
     let user = store::user::find_by_login(&cx.db, &login_key(&input.login)).await?;
     match open(cx, input, user.as_ref()).await {
-        Err(refusal) => Err(failed(cx, user.map(|user| user.id), refusal).await?),
+        Err(refusal) => {
+            note_failure(cx, user.map(|user| user.id), &refusal).await;
+            Err(refusal)
+        }
         opened => opened,
     }
 }
 
-/// Settles every attempt that failed, whatever it failed by: it is written down, in the same way
-/// whether or not there is such an account. Who has yet to send the code has not failed.
-async fn failed(cx: &Context, user_id: Option<UserId>, refusal: Error) -> Result<Error> {
-    let Error::Refused(problems) = &refusal else {
-        return Ok(refusal);
+/// Writes down every attempt that failed, in the same way whether or not there is such an account. A
+/// database that takes no writes changes nothing about the answer.
+async fn note_failure(cx: &Context, user_id: Option<UserId>, refusal: &Error) {
+    let Error::Refused(problems) = refusal else {
+        return;
     };
     let kind = problems.iter().find_map(|problem| match problem.code {
         ProblemCode::InvalidCredentials => Some(AccountEventKind::LogInFailed),
         ProblemCode::NotApproved | ProblemCode::Deactivated => Some(AccountEventKind::LogInRefused),
+        ProblemCode::SecondFactorRequired => Some(AccountEventKind::SecondFactorAsked),
         ProblemCode::InvalidCode => Some(AccountEventKind::SecondFactorFailed),
         _ => None,
     });
-    if let Some(kind) = kind {
+    let Some(kind) = kind else { return };
+    let written = async {
         let tx = cx.db.begin().await?;
         record(cx, &tx, kind, user_id, None, cx.now()).await?;
-        tx.commit().await?;
-        let ip = cx.client.ip.map(tracing::field::display);
-        tracing::info!(ip, "a log-in was refused");
+        tx.commit().await
+    };
+    let ip = cx.client.ip.map(tracing::field::display);
+    match written.await {
+        Ok(()) => tracing::info!(ip, "a log-in was refused"),
+        Err(error) => tracing::warn!(%error, ip, "a log-in was refused, and could not be noted"),
     }
-    Ok(refusal)
 }
 
 async fn open(cx: &Context, input: &LogIn, user: Option<&User>) -> Result<LoggedIn> {
-    let client = &cx.client;
     let hash = user.map(|user| &user.password_hash);
     let verdict = cx.passwords.verify(&input.password, hash).await?;
     let (Some(user), Verdict::Right | Verdict::RightButWeak) = (user, verdict) else {
@@ -138,7 +144,22 @@ async fn open(cx: &Context, input: &LogIn, user: Option<&User>) -> Result<Logged
         Verdict::RightButWeak => Some(cx.passwords.hash(&input.password).await?),
         Verdict::Right | Verdict::Wrong => None,
     };
+    let opening = Box::pin(open_session(cx, input, user, renewed_hash));
+    if input.code.is_some() {
+        attempt::guess_code(cx, user.id, opening).await
+    } else {
+        opening.await
+    }
+}
 
+/// For whoever has shown the password of this user.
+async fn open_session(
+    cx: &Context,
+    input: &LogIn,
+    user: &User,
+    renewed_hash: Option<PasswordHash>,
+) -> Result<LoggedIn> {
+    let client = &cx.client;
     let now = cx.now();
     let tx = cx.db.begin().await?;
     // The password was checked outside of the transaction; what it was checked against must still
@@ -291,23 +312,33 @@ async fn unused_successor(
 }
 
 /// Ends the actor's session, or all of theirs.
-pub async fn log_out(cx: &Context, actor: &Actor, everywhere: bool) -> Result<()> {
+/// `kept` is what the browser keeps besides, perhaps of an earlier log-in: it forgets that, too.
+pub async fn log_out(
+    cx: &Context,
+    actor: &Actor,
+    kept: Option<&RefreshToken>,
+    everywhere: bool,
+) -> Result<()> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let (tx, _) = cx.begin(actor).await?;
     if let Some(session_id) = viewer.session_id() {
         store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
     }
+    if let Some(kept) = kept {
+        end_session_of(&tx, kept, cx.now()).await?;
+    }
     finish_log_out(cx, tx, viewer.id, everywhere).await
 }
 
 /// As `log_out`, for whoever holds a refresh token and no access token any more. A used one will
-/// do: a session that anybody still knows a token of is better ended than not.
+/// do for its own session, which is better ended than left to two who know of it, but not for
+/// others.
 pub async fn log_out_by_token(cx: &Context, token: &RefreshToken, everywhere: bool) -> Result<()> {
     let tx = cx.db.begin().await?;
-    let user_id = end_session_of(&tx, token, cx.now())
+    let ended = end_session_of(&tx, token, cx.now())
         .await?
         .ok_or(Error::Unauthenticated)?;
-    finish_log_out(cx, tx, user_id, everywhere).await
+    finish_log_out(cx, tx, ended.user_id, everywhere && ended.token_was_good).await
 }
 
 async fn finish_log_out(cx: &Context, tx: Tx, user_id: UserId, everywhere: bool) -> Result<()> {
@@ -324,12 +355,19 @@ async fn finish_log_out(cx: &Context, tx: Tx, user_id: UserId, everywhere: bool)
     Ok(())
 }
 
-/// Ends the session that this token is of, and says whose it was. None when there is none.
+/// A session that was ended by one of its tokens.
+struct Ended {
+    user_id: UserId,
+    /// Whether the token could have been exchanged for another one.
+    token_was_good: bool,
+}
+
+/// Ends the session that this token is of. None when there is none.
 async fn end_session_of(
     tx: &Tx,
     token: &RefreshToken,
     now: DateTime<Utc>,
-) -> Result<Option<UserId>> {
+) -> Result<Option<Ended>> {
     let Some(token) = store::session::find_refresh_token(tx, &token.hash()).await? else {
         return Ok(None);
     };
@@ -337,7 +375,10 @@ async fn end_session_of(
         return Ok(None);
     };
     let ended = store::session::delete(tx, session.user_id, session.id, now).await?;
-    Ok(ended.then_some(session.user_id))
+    Ok(ended.then_some(Ended {
+        user_id: session.user_id,
+        token_was_good: token.used_at.is_none(),
+    }))
 }
 
 /// Ends one of the actor's own sessions.
@@ -361,13 +402,14 @@ pub async fn revoke(
     Ok(session_id)
 }
 
-/// Ends every session of somebody, for an admin.
+/// Ends every session and API token of somebody, for an admin.
 pub async fn revoke_all_of(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<User> {
     let now = cx.now();
     let (tx, actor) = cx.begin_on_rights(actor).await?;
     let user = super::user::find(&tx, &actor, user_id).await?;
     policy::user::may_revoke_sessions(&actor).map_err(|refusal| refusal.at("userId"))?;
     store::session::delete_all_of(&tx, user.id, None).await?;
+    store::api_token::delete_all_of(&tx, user.id).await?;
     let kind = AccountEventKind::SessionsRevoked;
     record(cx, &tx, kind, Some(user.id), actor.user_id(), now).await?;
     tx.commit().await?;

@@ -150,6 +150,11 @@ pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -
         Patch::Null => Some(form.time_zone(None, cx.settings.time_zone)),
         Patch::Set(text) => Some(form.time_zone(Some(text), cx.settings.time_zone)),
     };
+    if username.is_some()
+        && let Err(refusal) = policy::user::may_update_own_username(actor)
+    {
+        form.replace(refusal.at("username"));
+    }
     form.check()?;
 
     let (tx, actor) = cx.begin(actor).await?;
@@ -263,6 +268,7 @@ pub async fn set_role(
     let actor = &actor;
     let before = find(&tx, actor, user_id).await?;
     policy::user::may_set_role(actor, &before).map_err(|refusal| refusal.at("userId"))?;
+    policy::user::may_grant(actor, role).map_err(|refusal| refusal.at("role"))?;
     if before.role == Role::Admin
         && role != Role::Admin
         && store::user::count_other_active_admins(&tx, before.id).await? == 0

@@ -19,8 +19,9 @@ pub struct Standing {
     pub id: ApiTokenId,
     pub user_id: UserId,
     pub access: ApiTokenAccess,
-    token_role: Role,
-    user_role: Role,
+    /// What it may do at most.
+    pub token_role: Role,
+    pub user_role: Role,
     status: UserStatus,
     expires_at: DateTime<Utc>,
     pub last_used_at: Option<DateTime<Utc>>,
@@ -32,11 +33,6 @@ impl Standing {
     /// Whether the token lasts, and its owner is active.
     pub fn is_good(&self, now: DateTime<Utc>) -> bool {
         self.status == UserStatus::Active && self.expires_at > now
-    }
-
-    /// What it may do: never more than its owner may now.
-    pub fn role(&self) -> Role {
-        std::cmp::min(self.token_role, self.user_role)
     }
 }
 

@@ -150,10 +150,14 @@ pub async fn delete_pending(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Resul
 pub async fn list_encrypted_by(
     source: &impl Source,
     key_ids: &[&str],
+    after: Option<UserId>,
     limit: u64,
 ) -> Result<Vec<Model>> {
-    Ok(Entity::find()
-        .filter(Column::KeyId.is_in(key_ids.iter().copied()))
+    let mut of_earlier = Entity::find().filter(Column::KeyId.is_in(key_ids.iter().copied()));
+    if let Some(after) = after {
+        of_earlier = of_earlier.filter(Column::UserId.gt(after));
+    }
+    Ok(of_earlier
         .order_by_asc(Column::UserId)
         .limit(limit)
         .all(source.connection())

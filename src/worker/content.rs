@@ -33,7 +33,7 @@ pub(super) async fn content(
     };
     let content = match delivery.kind {
         MailKind::Welcome => Some(Content::Welcome {
-            link: confirmation_link(cx, delivery).await?,
+            link: confirmation_link(cx, delivery, &user).await?,
             valid_days: CONFIRMATION_DAYS,
         }),
         MailKind::Approved | MailKind::Rejected => decision(cx, delivery).await?,
@@ -47,7 +47,7 @@ pub(super) async fn content(
             Some(Content::SecondFactorChanged { change, at })
         }
         MailKind::EmailConfirmation => {
-            let link = confirmation_link(cx, delivery).await?;
+            let link = confirmation_link(cx, delivery, &user).await?;
             link.map(|link| Content::EmailConfirmation {
                 link,
                 valid_days: CONFIRMATION_DAYS,
@@ -155,13 +155,20 @@ async fn reset_link(cx: &Context, delivery: &Delivery) -> Result<Option<Content>
 }
 
 /// None once the link would not work any more.
-async fn confirmation_link(cx: &Context, delivery: &Delivery) -> Result<Option<SecretLink>> {
+async fn confirmation_link(
+    cx: &Context,
+    delivery: &Delivery,
+    user: &User,
+) -> Result<Option<SecretLink>> {
     let Confirmation {
         email_confirmation_id: Some(id),
     } = params(delivery)?
     else {
         return Ok(None);
     };
+    if !email_confirmation::may_use_mailed_link(user) {
+        return Ok(None);
+    }
     let stored = store::email_confirmation::find(&cx.db, id)
         .await?
         .filter(|confirmation| confirmation.is_open(cx.now()));

@@ -72,8 +72,13 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
 
 /// At the start and then each hour, so that signing secrets that were changed can be forgotten.
 pub(super) async fn encrypt_anew(worker: &Worker) -> Result<()> {
-    while second_factor::encrypt_anew(&worker.cx, BATCH).await? == BATCH {}
-    Ok(())
+    let mut after = None;
+    loop {
+        after = second_factor::encrypt_anew(&worker.cx, after, BATCH).await?;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// In small transactions: what piled up while nobody cleared is no reason to hold writers up, or to
@@ -82,16 +87,21 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
     let cx = &worker.cx;
     let now = cx.now();
     let yesterday = now - TimeDelta::days(1);
+    let mut trouble = Ok(());
     macro_rules! in_batches {
         ($tx:ident, $delete:expr) => {
-            loop {
-                let $tx = cx.db.begin().await?;
-                let deleted = $delete.await?;
-                $tx.commit().await?;
-                if deleted < u64::from(PRUNED) {
-                    break;
+            let cleared = async {
+                loop {
+                    let $tx = cx.db.begin().await?;
+                    let deleted = $delete.await?;
+                    $tx.commit().await?;
+                    if deleted < u64::from(PRUNED) {
+                        return Ok(());
+                    }
                 }
-            }
+            };
+            // What fails is told in the end, and keeps nothing else from being cleared away.
+            trouble = Box::pin(cleared).await.and(trouble);
         };
     }
     in_batches!(tx, store::job::prune(&tx, yesterday, PRUNED));
@@ -118,10 +128,14 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
         tx,
         store::account_event::delete_before(&tx, now - history::KEPT, limit)
     );
+    in_batches!(
+        tx,
+        store::account_event::delete_of_nobody_before(&tx, now - history::NOBODYS_KEPT, limit)
+    );
     let expired = now - second_factor::PENDING_LIFE;
     in_batches!(
         tx,
         store::second_factor::delete_pending(&tx, expired, limit)
     );
-    Ok(())
+    trouble
 }

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::contract::{access, sdl};
 use crate::support::{
-    API_TOKENS, CREATE_API_TOKEN, CREATE_TASK, Person, REVOKE_API_TOKEN, SET_USER_ROLE, TestApp,
-    UPDATE_USER, USERS, VIEWER,
+    API_TOKENS, APPROVE_USER, Authenticator, CREATE_API_TOKEN, CREATE_TASK, INVITE_USER, Person,
+    REVOKE_API_TOKEN, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp, UPDATE_PROFILE, UPDATE_USER,
+    USERS, VIEWER,
 };
 
 async fn create(person: &Person, access: &str, role: Option<&str>) -> Person {
@@ -86,6 +87,60 @@ async fn no_token_can_lead_its_owners_mail_elsewhere() {
     script.asks(UPDATE_USER, of_nico).await.succeeds();
     ada.asks(UPDATE_USER, input).await.succeeds();
     app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn no_token_makes_admins_or_renames_its_owner() {
+    let app = TestApp::start().await;
+    let (ada, nico) = (app.admin("ada").await, app.employee("nico").await);
+    let script = create(&ada, "FULL", None).await;
+    let of_nico = |role: &str| json!({ "input": { "userId": nico.id(), "role": role } });
+    let answer = script.asks(SET_USER_ROLE, of_nico("ADMIN")).await;
+    answer.refused_for(&["input.role NOT_ALLOWED"]);
+    let answer = script.asks(SET_USER_ROLE, of_nico("MANAGER")).await;
+    answer.succeeds();
+    let invited = |role: &str| json!({ "input": { "email": "eve@example.com", "role": role } });
+    let answer = script.asks(INVITE_USER, invited("ADMIN")).await;
+    answer.refused_for(&["input.role NOT_ALLOWED"]);
+    let olga = app.stranger("olga").signs_up().await;
+    let input = json!({ "input": { "userId": olga, "role": "ADMIN" } });
+    let answer = script.asks(APPROVE_USER, input).await;
+    answer.refused_for(&["input.role NOT_ALLOWED"]);
+    let input = json!({ "input": { "username": "thief" } });
+    let answer = script.asks(UPDATE_PROFILE, input).await;
+    answer.refused_for(&["input.username NOT_ALLOWED"]);
+    let input = json!({ "input": { "firstName": "Ada" } });
+    script.asks(UPDATE_PROFILE, input).await.succeeds();
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_sessions_that_an_admin_ends_and_with_a_second_factor() {
+    let app = TestApp::start().await;
+    let (ada, nico) = (app.admin("ada").await, app.employee("nico").await);
+    let script = create(&nico, "FULL", None).await;
+    let input = json!({ "input": { "userId": nico.id() } });
+    ada.asks(REVOKE_USER_SESSIONS, input).await.succeeds();
+    assert!(!script.is_signed_in().await);
+    nico.logs_in().await.succeeds();
+    // Made by the password alone, perhaps by whom the second factor is to keep out.
+    let script = create(&nico, "FULL", None).await;
+    Authenticator::set_up(&nico, &app.clock).await;
+    assert!(!script.is_signed_in().await && nico.is_signed_in().await);
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn where_admins_need_a_second_factor_their_tokens_need_it_whatever_their_role() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    let script = create(&ada, "FULL", Some("MANAGER")).await;
+    let strict = app
+        .restarts_with(&[("ADMIN_SECOND_FACTOR", "required")])
+        .await;
+    let answer = script.at(&strict).asks(USERS, json!({})).await;
+    answer.fails_with("FORBIDDEN");
+    script.asks(USERS, json!({})).await.succeeds();
 }
 
 #[tokio::test]

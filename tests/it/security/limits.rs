@@ -203,6 +203,11 @@ async fn three_hundred_requests_a_minute_for_each_source_of_nobody_in_particular
         "nobody's flood costs no statement"
     );
     is_limited(revoked.asks(SERVER, json!({})).await, 1);
+    // Nor does it help to look like somebody with what cannot be read.
+    let scripted = ada.with_access_token(&format!("muster_{}", "A".repeat(43)));
+    for asker in [&revoked, &scripted.at_address("203.0.113.7")] {
+        is_limited(asker.posts("{").await, 1);
+    }
     // Who is signed in is not held up by what strangers do at the same place.
     let ada = ada.at_address("203.0.113.7");
     ada.asks(VIEWER, json!({})).await.succeeds();

@@ -237,8 +237,14 @@ async fn whoever_was_shut_out_confirms_nothing() {
     let input = json!({ "input": { "userId": gone.id(), "active": false } });
     ada.asks(UPDATE_USER, input).await.succeeds();
     rejected.signs_up().await;
-    ada.rejects(rejected.id(), "").await;
     app.runs_all_jobs().await;
+    ada.rejects(rejected.id(), "").await;
+    // Who is shut out before their mail is sent gets no link in it.
+    let late = app.stranger("late");
+    let id = late.signs_up().await;
+    ada.rejects(&id, "").await;
+    app.runs_all_jobs().await;
+    assert!(!late.inbox().latest("welcome").text.contains("#token="));
     for person in [&gone, &rejected] {
         let token = person.inbox().latest("welcome").token();
         let answer = confirms(person, &token).await;

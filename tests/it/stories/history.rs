@@ -129,6 +129,7 @@ async fn what_happens_to_a_second_factor_is_told() {
         kinds(&ada, nico.id()).await[before..],
         [
             "SECOND_FACTOR_ENABLED",
+            "SECOND_FACTOR_ASKED",
             "SECOND_FACTOR_FAILED",
             "RECOVERY_CODE_USED",
             "LOGGED_IN",
@@ -215,6 +216,13 @@ async fn failures_of_strangers_have_no_user_and_leave_as_many_rows() {
         assert_eq!(node["doneBy"], Value::Null);
         assert_eq!(node["ipAddress"], "127.0.0.1");
     }
+    // Strangers could fill the disk with what nobody is concerned by.
+    app.clock.advance(TimeDelta::days(8));
+    app.clears_away().await;
+    ada.logs_in().await.succeeds();
+    let failed = json!({ "filter": { "kind": ["LOG_IN_FAILED"] } });
+    let answer = ada.asks(ACCOUNT_EVENTS, failed).await.succeeds();
+    assert_eq!(answer.each("accountEvents.nodes", "userId"), [nico.id()]);
 }
 
 #[tokio::test]

@@ -14,17 +14,17 @@ fn a_newcomer_is_welcomed() {
 
     Thank you for signing up to Muster.
 
-    Please confirm that this e-mail address is yours. The link works once,
-    within 7 days.
+    If it was not you who signed up, ignore this mail: the address stays
+    unconfirmed.
+
+    If it was you, please confirm that this e-mail address is yours. The
+    link works once, within 7 days.
 
     Confirm my address:
     https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y
 
     An admin decides about your sign-up, and you get a mail as soon as that
     is done. Until then you cannot log in.
-
-    If it was not you who signed up, ignore this mail: the address stays
-    unconfirmed.
 
     -- 
     Muster
