@@ -23,6 +23,7 @@ mod m20261121_000010_second_factors;
 mod m20261121_000012_api_tokens;
 mod m20261121_000013_email_confirmations;
 mod m20261121_000014_invitations;
+mod m20261121_000015_open_reset_tokens;
 
 pub struct Migrator;
 
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000012_api_tokens::Migration),
             Box::new(m20261121_000013_email_confirmations::Migration),
             Box::new(m20261121_000014_invitations::Migration),
+            Box::new(m20261121_000015_open_reset_tokens::Migration),
         ]
     }
 }

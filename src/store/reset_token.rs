@@ -1,7 +1,7 @@
 //! Reset tokens, by their hashes. Nobody sees them.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
@@ -38,11 +38,15 @@ pub async fn insert(tx: &Tx, token: Model) -> Result<()> {
     Ok(())
 }
 
-/// Makes every token of this user void. With None it touches nothing, in the same time.
+/// Makes every token of this user void; with None, those of addresses that nobody has, which open
+/// nothing anyway: it takes the same time.
 pub async fn end_all_of(tx: &Tx, user_id: Option<UserId>, now: DateTime<Utc>) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::EndedAt, Expr::val(now))
-        .filter(Expr::col(Column::UserId).eq(user_id))
+        .filter(match user_id {
+            Some(user_id) => Column::UserId.eq(user_id),
+            None => Column::UserId.is_null(),
+        })
         .filter(Column::EndedAt.is_null())
         .exec(tx.connection())
         .await?;
