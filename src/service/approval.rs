@@ -86,7 +86,7 @@ async fn decide(
     store::approval::update(&tx, &approval_before, &approval).await?;
     let kind = if user.status == UserStatus::Rejected {
         // A rejected person has no way in, so neither has a reset mail that is on its way.
-        store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
+        store::reset_token::end_all_of(&tx, user.id, now).await?;
         AccountEventKind::Rejected
     } else {
         AccountEventKind::Approved

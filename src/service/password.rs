@@ -30,7 +30,8 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
     form.check()?;
     let now = cx.now();
     let found = store::user::find_by_email(&cx.db, &email.key).await?;
-    let sought = found.map_or_else(|| UserId(cx.new_id(now)), |user| user.id);
+    let nobody = UserId(cx.new_id(now));
+    let sought = found.map_or(nobody, |user| user.id);
     let tx = cx.db.begin().await?;
     // Looked at again, and held: an address that was taken away meanwhile gets no link.
     let user = store::user::find_to_change(&tx, &Actor::System, sought)
@@ -52,7 +53,7 @@ pub async fn request_reset(cx: &Context, email: &str) -> Result<()> {
         // The worker makes the link again from the id: the token itself is nowhere in the database.
         params: json!({ "reset_token_id": id }),
     };
-    store::reset_token::end_all_of(&tx, user_id, now).await?;
+    store::reset_token::end_all_of(&tx, user_id.unwrap_or(nobody), now).await?;
     store::reset_token::insert(&tx, token).await?;
     enqueue(cx, &tx, user.as_ref(), notice, now).await?;
     let kind = AccountEventKind::PasswordResetRequested;
@@ -159,7 +160,7 @@ async fn set_password(
     user.password_hash = hash;
     user.updated_at = now;
     store::user::update(tx, &before, &user).await?;
-    store::reset_token::end_all_of(tx, Some(user.id), now).await?;
+    store::reset_token::end_all_of(tx, user.id, now).await?;
     let notice = Notice {
         kind: MailKind::PasswordChanged,
         cause: cx.new_id(now).to_string(),

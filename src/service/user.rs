@@ -242,7 +242,7 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
         store::api_token::delete_all_of(&tx, user.id).await?;
     }
     if user.status != before.status || has_moved {
-        store::reset_token::end_all_of(&tx, Some(user.id), now).await?;
+        store::reset_token::end_all_of(&tx, user.id, now).await?;
     }
     if has_moved {
         email_confirmation::follow_change(cx, &tx, &before, &user, now).await?;

@@ -38,15 +38,11 @@ pub async fn insert(tx: &Tx, token: Model) -> Result<()> {
     Ok(())
 }
 
-/// Makes every token of this user void; with None, those of addresses that nobody has, which open
-/// nothing anyway: it takes the same time.
-pub async fn end_all_of(tx: &Tx, user_id: Option<UserId>, now: DateTime<Utc>) -> Result<()> {
+/// Makes every token of this user void.
+pub async fn end_all_of(tx: &Tx, user_id: UserId, now: DateTime<Utc>) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::EndedAt, Expr::val(now))
-        .filter(match user_id {
-            Some(user_id) => Column::UserId.eq(user_id),
-            None => Column::UserId.is_null(),
-        })
+        .filter(Column::UserId.eq(user_id))
         .filter(Column::EndedAt.is_null())
         .exec(tx.connection())
         .await?;
