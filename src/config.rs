@@ -8,12 +8,14 @@ mod secret;
 mod setting;
 mod signing;
 mod strength;
+mod task_url;
 mod value;
 
 pub use origins::CorsOrigins;
 pub use secret::Secret;
 pub use setting::{SETTINGS, Setting};
 pub use signing::{secret_file, signing_secret};
+pub use task_url::TaskUrl;
 pub use value::is_postgres;
 
 use std::env::VarError;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub smtp_url: Option<Secret>,
     pub mail_dir: PathBuf,
     pub mail_from: Mailbox,
+    /// Between two mails, of all workers together. None: as fast as they go.
+    pub mail_rate: Option<TimeDelta>,
     pub reminder_time: NaiveTime,
     /// None when switched off.
     pub report_time: Option<(Weekday, NaiveTime)>,
@@ -64,6 +68,12 @@ pub struct Settings {
     pub reset_url: Url,
     pub confirm_email_url: Url,
     pub invitation_url: Url,
+    /// The front end's page of a task. None: mails name tasks without links.
+    pub task_url: Option<TaskUrl>,
+    /// The front end's page of one's own tasks.
+    pub tasks_url: Url,
+    /// The front end's page of sign-ups that wait.
+    pub approvals_url: Url,
     pub sign_up_open: bool,
     /// Whether admins need a second factor to do more than employees.
     pub admin_second_factor: bool,
@@ -138,6 +148,8 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
     let reset_url = reader.page_url("RESET_URL", &public_url, "reset-password");
     let invitation_url = reader.page_url("INVITATION_URL", &public_url, "accept-invitation");
     let confirm_email_url = reader.page_url("CONFIRM_EMAIL_URL", &public_url, "confirm-email");
+    let tasks_url = reader.page_url("TASKS_URL", &public_url, "");
+    let approvals_url = reader.page_url("APPROVALS_URL", &public_url, "");
     let settings = Settings {
         database_url: reader.database_url("DATABASE_URL"),
         database_direct_url: reader.postgres_url("DATABASE_DIRECT_URL"),
@@ -171,6 +183,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         smtp_url: reader.smtp_url("SMTP_URL"),
         mail_dir: PathBuf::from(reader.text("MAIL_DIR")),
         mail_from: reader.mailbox("MAIL_FROM"),
+        mail_rate: reader.rate("MAIL_RATE"),
         reminder_time: reader.time("REMINDER_TIME"),
         report_time: reader.weekly("REPORT_TIME"),
         time_zone: reader.parsed("TIME_ZONE", "an IANA time zone, such as Asia/Dhaka"),
@@ -190,6 +203,9 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         reset_url,
         confirm_email_url,
         invitation_url,
+        task_url: reader.task_url("TASK_URL"),
+        tasks_url,
+        approvals_url,
     };
     if settings.is_on_postgres() {
         if settings.jwt_secret.is_none() && reader.optional("JWT_SECRET").is_none() {
@@ -356,6 +372,9 @@ mod tests {
             ("TRUSTED_PROXIES", "10.0.0.0/99"),
             ("PUBLIC_URL", "ftp://example.com"),
             ("MAIL_FROM", "nobody"),
+            ("MAIL_RATE", "0/s"),
+            ("TASK_URL", "https://example.com/tasks"),
+            ("TASKS_URL", "nowhere"),
             ("PASSWORD_MIN_LENGTH", "4"),
             ("LOG", "info,muster=loud"),
             ("LOG_FORMAT", "xml"),
@@ -378,6 +397,9 @@ mod tests {
             "TRUSTED_PROXIES",
             "PUBLIC_URL",
             "MAIL_FROM",
+            "MAIL_RATE",
+            "TASK_URL",
+            "TASKS_URL",
             "PASSWORD_MIN_LENGTH",
             "LOG",
             "LOG_FORMAT",

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod app;
 pub mod cache;
+pub mod calendar;
 pub mod cli;
 pub mod clock;
 pub mod config;

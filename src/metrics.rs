@@ -93,6 +93,7 @@ struct Inner {
     statements: Family<OperationLabel, Histogram>,
     cache: Family<CacheLabels, Counter>,
     mails: Family<MailLabels, Counter>,
+    reminders_missed: Counter,
     rate_limited: Family<LimitLabel, Counter>,
     connections: Family<StateLabel, Gauge>,
     deliveries: Family<StateLabel, Gauge>,
@@ -166,6 +167,11 @@ impl Default for Metrics {
                 "mails",
                 "Attempts to send a mail, by kind and outcome",
                 Family::default()
+            ),
+            reminders_missed: register!(
+                "reminders_missed",
+                "Daily reminders that were skipped, since they would have been too late",
+                Counter::default()
             ),
             rate_limited: register!(
                 "rate_limited",
@@ -271,6 +277,11 @@ impl Metrics {
             .mails
             .get_or_create(&MailLabels { kind, outcome })
             .inc();
+    }
+
+    /// Daily reminders that came too late to be sent.
+    pub fn reminders_missed(&self, count: u32) {
+        self.0.reminders_missed.inc_by(count.into());
     }
 
     pub fn limited(&self, limit: &'static str) {

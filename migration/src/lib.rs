@@ -24,6 +24,8 @@ mod m20261121_000012_api_tokens;
 mod m20261121_000013_email_confirmations;
 mod m20261121_000014_invitations;
 mod m20261121_000015_open_reset_tokens;
+mod m20261121_000016_mail;
+mod m20261121_000017_plans;
 
 pub struct Migrator;
 
@@ -45,6 +47,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000013_email_confirmations::Migration),
             Box::new(m20261121_000014_invitations::Migration),
             Box::new(m20261121_000015_open_reset_tokens::Migration),
+            Box::new(m20261121_000016_mail::Migration),
+            Box::new(m20261121_000017_plans::Migration),
         ]
     }
 }

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::strength::weakness;
+use super::task_url::TaskUrl;
 use super::{CorsOrigins, LogFormat, SETTINGS, Secret};
 
 pub(super) struct Reader<'a> {
@@ -108,6 +109,19 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// How long there is between two, where so many come in a second, minute or hour.
+    pub fn rate(&mut self, name: &str) -> Option<TimeDelta> {
+        let text = self.optional(name)?;
+        let interval = interval(&text);
+        if interval.is_none() {
+            self.mistake(
+                name,
+                "must be a number of 1 to 1000 and s, m or h, such as 10/s",
+            );
+        }
+        interval
+    }
+
     pub fn time(&mut self, name: &str) -> NaiveTime {
         self.value(name, "a time of day, such as 10:00", time)
     }
@@ -141,6 +155,18 @@ impl<'a> Reader<'a> {
             self.mistake(name, "must be an http or https URL");
         }
         url
+    }
+
+    pub fn task_url(&mut self, name: &str) -> Option<TaskUrl> {
+        let text = self.optional(name)?;
+        let pattern = TaskUrl::parse(&text);
+        if pattern.is_none() {
+            self.mistake(
+                name,
+                "must be an http or https URL with {id} in it, such as https://app.example.com/tasks/{id}",
+            );
+        }
+        pattern
     }
 
     /// A page that a mail links to; by default, the one of ours at this path.
@@ -340,6 +366,18 @@ fn domain(text: &str) -> Option<String> {
     let domain = idna::domain_to_ascii_strict(text).ok()?;
     let is_of_addresses = EmailAddress::is_valid(&format!("somebody@{domain}"));
     (is_of_addresses && domain.contains('.') && !domain.ends_with('.')).then_some(domain)
+}
+
+fn interval(text: &str) -> Option<TimeDelta> {
+    let (count, unit) = text.split_once('/')?;
+    let span = match unit.trim() {
+        "s" => TimeDelta::seconds(1),
+        "m" => TimeDelta::minutes(1),
+        "h" => TimeDelta::hours(1),
+        _ => return None,
+    };
+    let count: i32 = count.trim().parse().ok()?;
+    (1..=1_000).contains(&count).then(|| span / count)
 }
 
 fn time(text: &str) -> Option<NaiveTime> {

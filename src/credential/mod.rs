@@ -12,6 +12,7 @@ mod password;
 mod recovery_code;
 mod second_factor;
 mod totp;
+mod unsubscribe;
 
 pub use access_token::{AccessToken, Claims};
 pub use opaque_token::{ApiToken, ConfirmationToken, InvitationToken, RefreshToken, ResetToken};
@@ -19,6 +20,7 @@ pub use password::{Passwords, Verdict};
 pub use recovery_code::RecoveryCode;
 pub use second_factor::{EncryptedSecret, RECOVERY_CODES, SecondFactorCode, SecondFactors};
 pub use totp::TotpSecret;
+pub use unsubscribe::UnsubscribeToken;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -159,6 +161,19 @@ impl Tokens {
         self.all_derived(INVITATION_LABEL, id.0)
             .map(InvitationToken::from_bytes)
             .find(|token| token.hash() == stored_hash)
+    }
+
+    /// The token of a link that switches one kind of mail to one person off. It lasts, as mails do,
+    /// and can do nothing else, so it is stored nowhere: it says what it is for, and proves that we
+    /// said so.
+    pub fn unsubscribe(&self, token: UnsubscribeToken) -> String {
+        let keys = self.keys.first();
+        keys.map(|key| token.sign(key)).unwrap_or_default()
+    }
+
+    /// What the token is for, if it is one of ours, by the current key or an earlier one.
+    pub fn verify_unsubscribe(&self, text: &str) -> Option<UnsubscribeToken> {
+        UnsubscribeToken::verify(text, &self.keys)
     }
 
     fn derived(&self, label: &'static str, id: Uuid) -> [u8; 32] {

@@ -64,6 +64,10 @@ pub enum AccountEventKind {
     Invited,
     InvitationRevoked,
     InvitationAccepted,
+    DeliveryResent,
+    DeliveryCancelled,
+    MailsPaused,
+    MailsResumed,
     Deleted,
 }
 

@@ -20,9 +20,13 @@ pub struct Model {
     /// What the template needs beyond the recipient: ids and figures, never a secret.
     pub params: Json,
     pub state: DeliveryState,
+    /// Greater ones go first. Follows from the kind.
+    pub priority: i32,
     pub created_at: DateTimeUtc,
     /// Not to be tried before this.
     pub due_at: DateTimeUtc,
+    /// Not worth sending any more from then on.
+    pub expires_at: Option<DateTimeUtc>,
     /// Until then a job for this row is taken to be on its way, and the sweep leaves it alone.
     pub announced_until: DateTimeUtc,
     /// Until then the worker that claimed it is taken to be at work.
@@ -56,9 +60,23 @@ pub enum DeliveryState {
     /// Given up.
     #[sea_orm(string_value = "FAILED")]
     Failed,
-    /// Never meant to be sent: a reset was asked for an address that nobody here has.
+    /// There was nothing to say any more, or nobody to say it to.
     #[sea_orm(string_value = "SUPPRESSED")]
     Suppressed,
+    /// The connection was lost when the server had the message but had not answered: it may have
+    /// been sent. Left so where a mail that comes twice is worse than one that may not come.
+    #[sea_orm(string_value = "UNKNOWN")]
+    Unknown,
+    /// Called off by an admin.
+    #[sea_orm(string_value = "CANCELLED")]
+    Cancelled,
+}
+
+impl DeliveryState {
+    /// Whether nothing more happens to it by itself.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Due | Self::Sending)
+    }
 }
 
 /// The kinds of mail; the stored value is also the `X-Muster-Mail` header.
@@ -85,6 +103,53 @@ pub enum MailKind {
     Invitation,
     #[sea_orm(string_value = "task-report")]
     TaskReport,
+    #[sea_orm(string_value = "approval-waiting")]
+    ApprovalWaiting,
+    #[sea_orm(string_value = "assigned")]
+    Assigned,
+    #[sea_orm(string_value = "daily-reminder")]
+    DailyReminder,
+}
+
+impl MailKind {
+    /// Greater ones go first: 2 for what somebody waits for, or must hear of at once; 0 for what
+    /// nobody waits for.
+    pub fn priority(self) -> i32 {
+        match self {
+            Self::PasswordReset
+            | Self::PasswordChanged
+            | Self::SecondFactorChanged
+            | Self::EmailConfirmation
+            | Self::EmailChanged
+            | Self::Invitation => 2,
+            Self::Welcome
+            | Self::Approved
+            | Self::Rejected
+            | Self::ApprovalWaiting
+            | Self::Assigned => 1,
+            Self::TaskReport | Self::DailyReminder => 0,
+        }
+    }
+
+    /// Whether it is about its reader's account. Such mails cannot be switched off, and come again
+    /// when it is unknown whether they came: nobody misses a reminder that may have come, but twice
+    /// a new password does less harm than never.
+    pub fn is_about_account(self) -> bool {
+        match self {
+            Self::Welcome
+            | Self::Approved
+            | Self::Rejected
+            | Self::PasswordReset
+            | Self::PasswordChanged
+            | Self::SecondFactorChanged
+            | Self::EmailConfirmation
+            | Self::EmailChanged
+            | Self::Invitation => true,
+            Self::TaskReport | Self::ApprovalWaiting | Self::Assigned | Self::DailyReminder => {
+                false
+            }
+        }
+    }
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,12 +9,16 @@ pub mod email_confirmation;
 mod id;
 pub mod installation;
 pub mod invitation;
+pub mod notification_settings;
+pub mod paused_mail;
+pub mod plan;
 pub mod recovery_code;
 pub mod refresh_token;
 pub mod reset_token;
 pub mod second_factor;
 pub mod session;
 pub mod task;
+pub mod untold_assignment;
 pub mod user;
 
 pub use account_event::AccountEventKind;

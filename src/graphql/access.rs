@@ -67,6 +67,11 @@ require! {
         STATS: Manager,
         ACCOUNT_EVENTS: Employee,
         API_TOKENS: Employee,
+        NOTIFICATION_SETTINGS: Employee,
+        REMINDER_PREVIEW: Employee,
+        DELIVERIES: Admin,
+        DELIVERY_PREVIEW: Admin,
+        PAUSED_MAILS: Admin,
     }
     Session {
         LOG_OUT: Employee,
@@ -97,6 +102,11 @@ require! {
         ASSIGN_TASK: Manager,
         DELETE_TASK: Manager,
         REQUEST_TASK_REPORT: Manager,
+        UPDATE_NOTIFICATION_SETTINGS: Employee,
+        RESEND_DELIVERY: Admin,
+        CANCEL_DELIVERY: Admin,
+        PAUSE_MAILS: Admin,
+        RESUME_MAILS: Admin,
     }
 }
 

@@ -94,6 +94,15 @@ pub enum AccountEventKind {
     InvitationRevoked,
     /// The user joined by an invitation.
     InvitationAccepted,
+    /// An admin had a mail to the user sent again; `user` is null for one to somebody without an
+    /// account.
+    DeliveryResent,
+    /// An admin called a mail to the user off; `user` is null for one to somebody without an account.
+    DeliveryCancelled,
+    /// The user, an admin, held mails back.
+    MailsPaused,
+    /// The user, an admin, let mails go again.
+    MailsResumed,
     /// An admin deleted the user.
     Deleted,
 }

@@ -1,11 +1,11 @@
 //! What the signed-in user sees first.
 
 use async_graphql::{Context, Object, SimpleObject};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::TimeDelta;
 
 use super::access::{self, auth};
 use super::{loaders, muster, request_time};
+use crate::calendar::local_day;
 use crate::entity::{ApprovalDecision, Role};
 use crate::error::{Error, Result};
 use crate::store;
@@ -78,51 +78,9 @@ fn message(name: &str, open: i64, overdue: i64) -> String {
     }
 }
 
-/// From the first instant of the day in this zone to the first of the next. Where clocks are put
-/// forward over midnight, the day begins when they land.
-fn local_day(now: DateTime<Utc>, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
-    let today = now.with_timezone(&zone).date_naive();
-    let tomorrow = today.checked_add_days(Days::new(1)).unwrap_or(today);
-    (beginning(today, zone), beginning(tomorrow, zone))
-}
-
-fn beginning(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    // Gaps are a multiple of a quarter of an hour, and none is longer than a day.
-    (0..=96)
-        .find_map(|quarters| {
-            let local = midnight.checked_add_signed(TimeDelta::minutes(15 * quarters))?;
-            zone.from_local_datetime(&local).earliest()
-        })
-        .map_or_else(|| midnight.and_utc(), |instant| instant.to_utc())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> DateTime<Utc> {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_day_is_that_of_the_persons_own_clock() {
-        let day = local_day(at("2026-01-05T20:30:00Z"), Tz::Asia__Dhaka);
-        assert_eq!(
-            day,
-            (at("2026-01-05T18:00:00Z"), at("2026-01-06T18:00:00Z"))
-        );
-    }
-
-    #[test]
-    fn a_day_without_midnight_begins_when_the_clocks_have_been_put_forward() {
-        // Beirut, 2026-03-29: from 00:00 the clocks went to 01:00.
-        let day = local_day(at("2026-03-29T09:00:00Z"), Tz::Asia__Beirut);
-        assert_eq!(
-            day,
-            (at("2026-03-28T22:00:00Z"), at("2026-03-29T21:00:00Z"))
-        );
-    }
 
     #[test]
     fn the_greeting_counts_in_plain_english() {

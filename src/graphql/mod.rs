@@ -19,6 +19,7 @@ mod approval;
 mod connection;
 pub mod cookie;
 mod dashboard;
+mod delivery;
 mod email_confirmation;
 pub mod error;
 mod figures;
@@ -26,6 +27,7 @@ mod invitation;
 pub mod limits;
 mod loader;
 mod node;
+mod notification;
 mod page;
 mod password;
 mod payload;
@@ -65,6 +67,8 @@ pub struct Query(
     stats::StatsQuery,
     account_event::AccountEventQuery,
     api_token::ApiTokenQuery,
+    notification::NotificationQuery,
+    delivery::DeliveryQuery,
 );
 
 /// Everything that can be changed. Root fields are nullable, so that one that fails leaves the
@@ -83,6 +87,8 @@ pub struct Mutation(
     user::UserMutation,
     task::TaskMutation,
     report::ReportMutation,
+    notification::NotificationMutation,
+    delivery::DeliveryMutation,
 );
 
 /// Who sent a request, and from where.

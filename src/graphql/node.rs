@@ -8,6 +8,7 @@ use super::access::{self, auth};
 use super::account_event::AccountEvent;
 use super::api_token::ApiToken;
 use super::approval::Approval;
+use super::delivery::Delivery;
 use super::invitation::Invitation;
 use super::session::Session;
 use super::task::Task;
@@ -35,6 +36,7 @@ pub enum Node {
     AccountEvent(AccountEvent),
     ApiToken(ApiToken),
     Invitation(Invitation),
+    Delivery(Delivery),
 }
 
 #[derive(Default)]
@@ -83,7 +85,7 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
     let wanted: Vec<Option<ObjectId>> = ids.iter().map(|id| id.parse().ok()).collect();
     let (mut users, mut approvals, mut tasks) = (vec![], vec![], vec![]);
     let (mut sessions, mut events, mut tokens) = (vec![], vec![], vec![]);
-    let mut invitations = vec![];
+    let (mut invitations, mut deliveries) = (vec![], vec![]);
     for id in wanted.iter().flatten() {
         match id {
             ObjectId::User(id) => users.push(*id),
@@ -93,8 +95,9 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
             ObjectId::AccountEvent(id) => events.push(*id),
             ObjectId::ApiToken(id) => tokens.push(*id),
             ObjectId::Invitation(id) => invitations.push(*id),
+            ObjectId::Delivery(id) => deliveries.push(*id),
             // Not objects of the schema.
-            ObjectId::ResetToken(_) | ObjectId::Delivery(_) | ObjectId::EmailConfirmation(_) => {}
+            ObjectId::ResetToken(_) | ObjectId::EmailConfirmation(_) => {}
         }
     }
     let mut nodes: HashMap<ObjectId, Node> = HashMap::new();
@@ -138,6 +141,12 @@ async fn find(ctx: &Context<'_>, actor: &Actor, ids: &[ID]) -> Result<Vec<Option
         for row in store::invitation::find_many(db, actor, &invitations).await? {
             let id = ObjectId::Invitation(row.id);
             nodes.insert(id, Node::Invitation(Invitation::new(*actor, row)));
+        }
+    }
+    if !deliveries.is_empty() {
+        for row in store::delivery::find_many(db, actor, &deliveries).await? {
+            let id = ObjectId::Delivery(row.id);
+            nodes.insert(id, Node::Delivery(Delivery::new(*actor, row)));
         }
     }
     Ok(wanted

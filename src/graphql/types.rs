@@ -2,7 +2,7 @@
 //! nouns, mirrored from `entity` so that the ground need not know of GraphQL.
 
 use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{Datelike, SecondsFormat, Utc};
+use chrono::{Datelike, NaiveDate, NaiveTime, SecondsFormat, Utc};
 
 use crate::entity;
 use crate::error::ProblemCode;
@@ -147,4 +147,134 @@ fn instant(value: &Value) -> Option<chrono::DateTime<Utc>> {
     // By the count of milliseconds, which knows no leap seconds: they would not sort.
     chrono::DateTime::from_timestamp_millis(instant.timestamp_millis())
         .filter(|instant| (1..=9999).contains(&instant.year()))
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct LocalDate(pub NaiveDate);
+
+/// A date on somebody's own calendar, such as `2026-11-21`, of the years 1 to 9999.
+#[Scalar(name = "LocalDate")]
+impl ScalarType for LocalDate {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        date(&value)
+            .map(LocalDate)
+            .ok_or_else(|| InputValueError::custom("This is not a date, such as 2026-11-21."))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        date(value).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+fn date(value: &Value) -> Option<NaiveDate> {
+    let Value::String(text) = value else {
+        return None;
+    };
+    // Nothing shorter or longer is a date of four digits for the year, two and two.
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    (text.len() == 10 && (1..=9999).contains(&date.year())).then_some(date)
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct LocalTime(pub NaiveTime);
+
+/// A time of day on somebody's own clock, in hours and minutes, such as `08:30`.
+#[Scalar(name = "LocalTime")]
+impl ScalarType for LocalTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        time(&value)
+            .map(LocalTime)
+            .ok_or_else(|| InputValueError::custom("This is not a time of day, such as 08:30."))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        time(value).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%H:%M").to_string())
+    }
+}
+
+fn time(value: &Value) -> Option<NaiveTime> {
+    let Value::String(text) = value else {
+        return None;
+    };
+    let time = NaiveTime::parse_from_str(text, "%H:%M").ok()?;
+    (text.len() == 5).then_some(time)
+}
+
+/// A day of the week.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Weekday {
+    /// The first day of the week.
+    Monday,
+    /// The second.
+    Tuesday,
+    /// The third.
+    Wednesday,
+    /// The fourth.
+    Thursday,
+    /// The fifth.
+    Friday,
+    /// The sixth.
+    Saturday,
+    /// The last.
+    Sunday,
+}
+
+macro_rules! weekdays {
+    ($($ours:ident $theirs:ident),*) => {
+        impl From<Weekday> for chrono::Weekday {
+            fn from(day: Weekday) -> Self {
+                match day { $(Weekday::$ours => Self::$theirs,)* }
+            }
+        }
+
+        impl From<chrono::Weekday> for Weekday {
+            fn from(day: chrono::Weekday) -> Self {
+                match day { $(chrono::Weekday::$theirs => Self::$ours,)* }
+            }
+        }
+    };
+}
+
+weekdays!(
+    Monday Mon, Tuesday Tue, Wednesday Wed, Thursday Thu, Friday Fri, Saturday Sat, Sunday Sun
+);
+
+/// What kind a mail is of. More kinds may come with later releases.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::MailKind")]
+pub enum MailKind {
+    /// A sign-up arrived, and waits.
+    Welcome,
+    /// The sign-up was approved.
+    Approved,
+    /// The sign-up was declined.
+    Rejected,
+    /// A link for a new password.
+    PasswordReset,
+    /// The password was changed.
+    PasswordChanged,
+    /// Something about the second factor was changed.
+    SecondFactorChanged,
+    /// A link that confirms an e-mail address.
+    EmailConfirmation,
+    /// The e-mail address was changed; goes to the earlier one.
+    EmailChanged,
+    /// An invitation to join.
+    Invitation,
+    /// A report on tasks, on request or weekly. Can be switched off.
+    TaskReport,
+    /// Sign-ups wait for a decision; to admins. Can be switched off.
+    ApprovalWaiting,
+    /// Tasks were assigned to the reader. Can be switched off.
+    Assigned,
+    /// The reader's open tasks. Can be switched off.
+    DailyReminder,
 }

@@ -15,6 +15,7 @@ mod page;
 mod params;
 mod places;
 pub mod server;
+mod unsubscribe;
 mod watched;
 
 use axum::Router;
@@ -51,6 +52,10 @@ pub fn router(cx: Context, schema: Schema) -> Router {
             get(endpoint::get)
                 .post(endpoint::post)
                 .fallback(endpoint::other_method),
+        )
+        .route(
+            "/unsubscribe",
+            get(unsubscribe::ask).post(unsubscribe::stop),
         )
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(alive))

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
@@ -17,6 +17,8 @@ pub struct Recipient {
     pub display_name: String,
     /// Instants are shown on this clock.
     pub zone: Tz,
+    /// Stops mails of this kind, by one click (RFC 8058). None for what cannot be stopped.
+    pub unsubscribe: Option<SecretLink>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,9 +62,80 @@ pub enum Content {
         expires_at: DateTime<Utc>,
     },
     TaskReport(TaskReport),
+    /// To admins.
+    ApprovalWaiting {
+        sign_ups: Vec<WaitingSignUp>,
+        /// How many there are besides.
+        more: u64,
+        link: Url,
+    },
+    Assigned {
+        tasks: Vec<TaskLine>,
+        /// How many there are besides.
+        more: u64,
+        link: Url,
+    },
+    DailyReminder {
+        /// The recipient's own.
+        date: NaiveDate,
+        groups: Vec<TaskGroup>,
+        /// How many there are besides.
+        more: u64,
+        link: Url,
+    },
+}
+
+/// Somebody who waits for an admin's decision.
+#[derive(Clone, Debug)]
+pub struct WaitingSignUp {
+    /// As they typed it.
+    pub name: String,
+    pub username: String,
+    pub requested_role: Role,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Tasks under one heading.
+#[derive(Clone, Debug)]
+pub struct TaskGroup {
+    pub title: &'static str,
+    pub is_overdue: bool,
+    pub tasks: Vec<TaskLine>,
+}
+
+/// A task as a mail names it.
+#[derive(Clone, Debug)]
+pub struct TaskLine {
+    /// As a manager typed it.
+    pub title: String,
+    pub deadline: Option<DateTime<Utc>>,
+    pub is_in_progress: bool,
+    /// The front end's page of it.
+    pub link: Option<Url>,
 }
 
 impl Content {
+    /// Puts a word in the place of everything that would let its reader do something.
+    pub fn hide_secrets(&mut self) {
+        match self {
+            Self::Welcome { link, .. } => {
+                *link = link.take().map(SecretLink::hidden);
+            }
+            Self::PasswordReset { link, .. }
+            | Self::EmailConfirmation { link, .. }
+            | Self::Invitation { link, .. } => *link = link.clone().hidden(),
+            Self::Approved { .. }
+            | Self::Rejected { .. }
+            | Self::PasswordChanged { .. }
+            | Self::SecondFactorChanged { .. }
+            | Self::EmailChanged { .. }
+            | Self::TaskReport(_)
+            | Self::ApprovalWaiting { .. }
+            | Self::Assigned { .. }
+            | Self::DailyReminder { .. } => {}
+        }
+    }
+
     /// Whether it is not for keeping: whoever reads it could do what is for its recipient to do.
     pub fn holds_secret(&self) -> bool {
         match self {
@@ -75,7 +148,10 @@ impl Content {
             | Self::PasswordChanged { .. }
             | Self::SecondFactorChanged { .. }
             | Self::EmailChanged { .. }
-            | Self::TaskReport(_) => false,
+            | Self::TaskReport(_)
+            | Self::ApprovalWaiting { .. }
+            | Self::Assigned { .. }
+            | Self::DailyReminder { .. } => false,
         }
     }
 
@@ -91,6 +167,9 @@ impl Content {
             Self::EmailChanged { .. } => MailKind::EmailChanged,
             Self::Invitation { .. } => MailKind::Invitation,
             Self::TaskReport(_) => MailKind::TaskReport,
+            Self::ApprovalWaiting { .. } => MailKind::ApprovalWaiting,
+            Self::Assigned { .. } => MailKind::Assigned,
+            Self::DailyReminder { .. } => MailKind::DailyReminder,
         }
     }
 }
@@ -114,6 +193,19 @@ pub struct SecretLink(Url);
 
 impl SecretLink {
     pub fn new(link: Url) -> Self {
+        Self(link)
+    }
+
+    /// The same page, without what the link is secret for.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        let mut link = self.0;
+        if link.fragment().is_some() {
+            link.set_fragment(Some("token=hidden"));
+        }
+        if link.query().is_some() {
+            link.set_query(Some("token=hidden"));
+        }
         Self(link)
     }
 

@@ -2,9 +2,10 @@
 //! of parts that is rendered as text and as HTML, so that the two cannot differ.
 //! Called by `message` only; what each mail says is in `wording`.
 //!
-//! What a user typed stands in three places, the greeting, a quotation and the
-//! name of who invites, and passes through `user_text` to get there.
+//! What a user typed stands in the greeting, in quotations, in lists and as the name
+//! of who invites, and passes through `user_text` to get there.
 
+mod tasks;
 mod wording;
 
 use askama::Template;
@@ -21,6 +22,8 @@ pub(super) struct Letter {
     name: String,
     parts: Vec<Part>,
     public_url: String,
+    /// Where mails of this kind can be stopped.
+    unsubscribe: Option<String>,
 }
 
 enum Part {
@@ -32,6 +35,16 @@ enum Part {
         url: String,
     },
     Figures(Vec<(&'static str, u64)>),
+    Heading(&'static str),
+    Items(Vec<Item>),
+}
+
+/// A line of a list.
+struct Item {
+    /// What somebody typed.
+    title: String,
+    note: Option<String>,
+    url: Option<String>,
 }
 
 #[derive(Template)]
@@ -45,6 +58,7 @@ struct Html<'a> {
 struct Text<'a> {
     parts: Vec<String>,
     public_url: &'a str,
+    unsubscribe: Option<&'a str>,
 }
 
 impl Letter {
@@ -57,6 +71,10 @@ impl Letter {
             name: user_text::without_links(&name),
             parts,
             public_url: public_url.to_owned(),
+            unsubscribe: recipient
+                .unsubscribe
+                .as_ref()
+                .map(|link| link.expose().to_owned()),
         }
     }
 
@@ -71,6 +89,7 @@ impl Letter {
                 .chain(self.parts.iter().map(Part::text))
                 .collect(),
             public_url: &self.public_url,
+            unsubscribe: self.unsubscribe.as_deref(),
         }
         .render()
     }
@@ -100,6 +119,28 @@ impl Part {
                 .map(|(label, figure)| format!("{label:<24}{figure:>8}"))
                 .collect::<Vec<_>>()
                 .join("\n"),
+            Self::Heading(title) => format!("{title}\n{}", "-".repeat(title.len())),
+            Self::Items(items) => items.iter().map(Item::text).collect::<Vec<_>>().join("\n"),
         }
+    }
+}
+
+impl Item {
+    fn text(&self) -> String {
+        let title = user_text::wrap_anywhere(&self.title, WIDTH - 2);
+        let note = self.note.as_deref().unwrap_or_default();
+        let lines = title
+            .into_iter()
+            .chain(user_text::wrap(note, WIDTH - 2))
+            .chain(self.url.clone())
+            .filter(|line| !line.is_empty());
+        lines
+            .enumerate()
+            .map(|(number, line)| match number {
+                0 => format!("* {line}"),
+                _ => format!("  {line}"),
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }

@@ -57,17 +57,47 @@ pub fn compose(
         .boundary(digest("boundary", id))
         .singlepart(SinglePart::plain(letter.text().map_err(Error::internal)?))
         .singlepart(SinglePart::html(letter.html().map_err(Error::internal)?));
-    let message = Message::builder()
+    let mut message = Message::builder()
         .from(letterhead.from.clone())
         .to(Mailbox::new(name, address))
         .subject(letter.subject)
         .date(system_time(date))
         .message_id(Some(format!("<{}@{host}>", digest("message-id", id))))
         .raw_header(header("X-Muster-Mail", content.kind().to_value()))
-        .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
-        .multipart(body)
-        .map_err(Error::internal)?;
+        .raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
+    // RFC 8058: a mail program stops such mails by a POST, without opening the page.
+    if let Some(link) = &recipient.unsubscribe {
+        message = message
+            .raw_header(header("List-Unsubscribe", format!("<{}>", link.expose())))
+            .raw_header(header(
+                "List-Unsubscribe-Post",
+                "List-Unsubscribe=One-Click".to_owned(),
+            ));
+    }
+    let message = message.multipart(body).map_err(Error::internal)?;
     Ok(message.formatted())
+}
+
+/// A mail as its reader sees it.
+pub struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// What the mail would look like, without an envelope.
+pub fn render(
+    letterhead: &Letterhead,
+    recipient: &Recipient,
+    content: &Content,
+) -> Result<Rendered> {
+    let public_url = letterhead.public_url.as_str().trim_end_matches('/');
+    let letter = Letter::new(recipient, content, public_url);
+    Ok(Rendered {
+        text: letter.text().map_err(Error::internal)?,
+        html: letter.html().map_err(Error::internal)?,
+        subject: letter.subject,
+    })
 }
 
 /// The address with its domain as mail servers know it. No control character passes.

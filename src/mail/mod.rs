@@ -16,9 +16,9 @@ mod send_error;
 mod smtp;
 mod user_text;
 
-pub use content::{Content, Recipient, SecretLink, TaskReport};
+pub use content::{Content, Recipient, SecretLink, TaskGroup, TaskLine, TaskReport, WaitingSignUp};
 pub use mailer::Mailer;
 pub use memory::{Outbox, SentMail};
-pub use message::{Letterhead, compose};
+pub use message::{Letterhead, Rendered, compose, render};
 pub use send_error::SendError;
 pub use smtp::LONGEST_SEND;

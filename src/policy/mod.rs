@@ -5,6 +5,7 @@
 
 pub mod account_event;
 pub mod api_token;
+pub mod delivery;
 pub mod invitation;
 pub mod second_factor;
 pub mod task;

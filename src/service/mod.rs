@@ -9,6 +9,7 @@
 pub mod api_token;
 pub mod approval;
 pub mod attempt;
+pub mod content;
 pub mod delivery;
 pub mod demo;
 pub mod email_confirmation;
@@ -16,7 +17,10 @@ pub mod history;
 mod input;
 pub mod invitation;
 mod newcomer;
+pub mod notification;
 pub mod password;
+pub mod planner;
+pub mod reminder;
 pub mod report;
 pub mod second_factor;
 pub mod session;

@@ -6,7 +6,7 @@ use super::Context;
 use super::input::{DESCRIPTION_MAX, Form, Lines, Patch, TITLE_MAX};
 use crate::actor::Actor;
 use crate::entity::task::Model as Task;
-use crate::entity::{TaskId, TaskStatus, UserId};
+use crate::entity::{MailKind, TaskId, TaskStatus, UserId};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::policy;
 use crate::store::{self, Tx};
@@ -66,6 +66,7 @@ pub async fn create(cx: &Context, actor: &Actor, input: CreateTask) -> Result<Ta
         version: 1,
     };
     store::task::insert(&tx, task.clone()).await?;
+    tell_assignee(&tx, actor, &task, now).await?;
     tx.commit().await?;
     Ok(task)
 }
@@ -160,7 +161,23 @@ pub async fn assign(
     };
     let mut task = before.clone();
     task.assignee_id = assignee_id;
+    if task.assignee_id != before.assignee_id {
+        tell_assignee(&tx, actor, &task, cx.now()).await?;
+    }
     save(cx, tx, before, task, expected_version).await
+}
+
+/// Plans the mail to whoever was given the task, unless they gave it to themselves. What comes in a
+/// burst is told together.
+async fn tell_assignee(tx: &Tx, actor: &Actor, task: &Task, now: DateTime<Utc>) -> Result<()> {
+    let Some(assignee_id) = task.assignee_id else {
+        return Ok(());
+    };
+    if actor.user_id() == Some(assignee_id) {
+        return Ok(());
+    }
+    store::assignment::insert(tx, assignee_id, task.id, now).await?;
+    store::plan::gather(tx, &[assignee_id], MailKind::Assigned, now).await
 }
 
 pub async fn delete(cx: &Context, actor: &Actor, task_id: GivenId<TaskId>) -> Result<TaskId> {

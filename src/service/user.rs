@@ -85,6 +85,8 @@ pub async fn sign_up(cx: &Context, input: SignUp) -> Result<User> {
         params: json!({ "email_confirmation_id": confirmation }),
     };
     enqueue(cx, &tx, Some(&user), notice, now).await?;
+    let admins = store::user::list_active_admins(&tx).await?;
+    store::plan::gather(&tx, &admins, MailKind::ApprovalWaiting, now).await?;
     let (kind, id) = (AccountEventKind::SignedUp, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;
     tx.commit().await?;

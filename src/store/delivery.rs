@@ -4,14 +4,17 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, Iterable,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
 };
 
+use super::among::among;
 use super::change::changed;
-use super::{Source, Tx, prune};
+use super::page::Sort;
+use super::{Page, Source, Tx, Window, paused_mail, prune};
+use crate::actor::Actor;
 use crate::entity::delivery::{ActiveModel, Column, Entity, Model};
-use crate::entity::{DeliveryId, DeliveryState};
+use crate::entity::{DeliveryId, DeliveryState, MailKind, Role, UserId};
 use crate::error::Result;
 
 /// Adds a delivery; false when this cause has its mail already.
@@ -31,8 +34,93 @@ pub async fn insert(tx: &Tx, delivery: Model) -> Result<bool> {
     }
 }
 
-pub async fn find(source: &impl Source, id: DeliveryId) -> Result<Option<Model>> {
-    Ok(Entity::find_by_id(id).one(source.connection()).await?)
+/// Which mails a list is about; None is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DeliveryFilter {
+    pub kind: Option<Vec<MailKind>>,
+    pub state: Option<Vec<DeliveryState>>,
+    /// None of them matches nothing.
+    pub recipient: Option<Vec<UserId>>,
+}
+
+/// The rows that exist for this actor. Those that were written for nobody are nobody's.
+fn visible_to(actor: &Actor) -> Condition {
+    let of_somebody = Condition::all().add(Column::Address.ne(""));
+    match actor {
+        Actor::System => of_somebody,
+        Actor::User(viewer) if viewer.role >= Role::Admin => of_somebody,
+        Actor::User(_) | Actor::Anonymous | Actor::Refused => {
+            Condition::all().add(Expr::val(1).eq(0))
+        }
+    }
+}
+
+/// Messages stay where they are: a page of them could be hundreds of megabytes.
+fn find_without_messages() -> Select<Entity> {
+    let others = Column::iter().filter(|column| !matches!(column, Column::Message));
+    Entity::find()
+        .select_only()
+        .columns(others)
+        .column_as(Expr::val(None::<Vec<u8>>), Column::Message)
+}
+
+fn select(actor: &Actor, filter: &DeliveryFilter) -> Select<Entity> {
+    let mut select = find_without_messages().filter(visible_to(actor));
+    if let Some(kinds) = &filter.kind {
+        select = select.filter(Column::Kind.is_in(kinds.iter().copied()));
+    }
+    if let Some(states) = &filter.state {
+        select = select.filter(among(Column::State, states, DeliveryState::Sent));
+    }
+    if let Some(recipients) = &filter.recipient {
+        select = select.filter(Column::RecipientId.is_in(recipients.iter().copied()));
+    }
+    select
+}
+
+/// Newest first.
+pub async fn list(
+    source: &impl Source,
+    actor: &Actor,
+    filter: &DeliveryFilter,
+    window: &Window,
+) -> Result<Page<Model>> {
+    let sort = Sort {
+        key: Expr::col(Column::CreatedAt),
+        id: Expr::col(Column::Id),
+        descending: true,
+        missing: Expr::val(""),
+    };
+    let rows = sort
+        .apply(select(actor, filter), window)
+        .all(source.connection())
+        .await?;
+    Ok(Page::new(rows, window))
+}
+
+pub async fn count(source: &impl Source, actor: &Actor, filter: &DeliveryFilter) -> Result<u64> {
+    Ok(select(actor, filter).count(source.connection()).await?)
+}
+
+pub async fn find_many(
+    source: &impl Source,
+    actor: &Actor,
+    ids: &[DeliveryId],
+) -> Result<Vec<Model>> {
+    Ok(find_without_messages()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(visible_to(actor))
+        .all(source.connection())
+        .await?)
+}
+
+/// As `find_to_change`, for somebody who may not see every row.
+pub async fn find_to_change_as(tx: &Tx, actor: &Actor, id: DeliveryId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .filter(visible_to(actor))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
 }
 
 /// The row as it stands in this transaction, held against other writers until its end.
@@ -48,23 +136,8 @@ pub fn is_claimable(delivery: &Model, now: DateTime<Utc>) -> bool {
     match delivery.state {
         DeliveryState::Due => delivery.due_at <= now,
         DeliveryState::Sending => delivery.leased_until.is_none_or(|until| until <= now),
-        DeliveryState::Sent | DeliveryState::Failed | DeliveryState::Suppressed => false,
+        state => !state.is_final(),
     }
-}
-
-/// The same as `is_claimable`, for the database.
-fn claimable(now: DateTime<Utc>) -> Condition {
-    Condition::any()
-        .add(
-            Column::State
-                .eq(DeliveryState::Due)
-                .and(Column::DueAt.lte(now)),
-        )
-        .add(
-            Column::State
-                .eq(DeliveryState::Sending)
-                .and(Column::LeasedUntil.lte(now)),
-        )
 }
 
 /// Writes what differs if the row still has the fencing number that it was read with; false when
@@ -79,16 +152,34 @@ pub async fn update_if_held(tx: &Tx, before: &Model, after: &Model) -> Result<bo
     Ok(result.rows_affected == 1)
 }
 
+/// What is missed is looked for in two ways, each by its own index: what is due, and what its worker
+/// left behind.
+#[derive(Clone, Copy)]
+enum Missed {
+    Due,
+    LeftBehind,
+}
+
 /// What can be claimed and has no job on its way. `ignoring_announcements`: a job that was on its
 /// way may have died with the process before this one.
-fn missed(now: DateTime<Utc>, ignoring_announcements: bool) -> Condition {
-    let claimable = claimable(now);
+fn missed(which: Missed, now: DateTime<Utc>, ignoring_announcements: bool) -> Select<Entity> {
+    let claimable = match which {
+        Missed::Due => Condition::all()
+            .add(Column::State.eq(DeliveryState::Due))
+            .add(Column::DueAt.lte(now))
+            .add(Column::Kind.not_in_subquery(paused_mail::kinds())),
+        Missed::LeftBehind => Condition::all()
+            .add(Column::State.eq(DeliveryState::Sending))
+            .add(Column::LeasedUntil.lte(now)),
+    };
+    let select = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(claimable);
     if ignoring_announcements {
-        claimable
+        select
     } else {
-        Condition::all()
-            .add(claimable)
-            .add(Column::AnnouncedUntil.lte(now))
+        select.filter(Column::AnnouncedUntil.lte(now))
     }
 }
 
@@ -98,34 +189,41 @@ pub async fn exists_missed(
     now: DateTime<Utc>,
     ignoring_announcements: bool,
 ) -> Result<bool> {
-    let one: Option<DeliveryId> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(missed(now, ignoring_announcements))
-        .limit(1)
-        .into_tuple()
-        .one(source.connection())
-        .await?;
-    Ok(one.is_some())
+    for which in [Missed::Due, Missed::LeftBehind] {
+        let one: Option<DeliveryId> = missed(which, now, ignoring_announcements)
+            .limit(1)
+            .into_tuple()
+            .one(source.connection())
+            .await?;
+        if one.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// The mails that were missed, oldest first, but for those that another worker has just found.
+/// The mails that were missed, in the order in which they are to go, but for those that another
+/// worker has just found.
 pub async fn list_missed_to_change(
     tx: &Tx,
     now: DateTime<Utc>,
     ignoring_announcements: bool,
     limit: u64,
-) -> Result<Vec<DeliveryId>> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(missed(now, ignoring_announcements))
-        .order_by_asc(Column::DueAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_tuple()
-        .all(tx.connection())
-        .await?)
+) -> Result<Vec<(DeliveryId, i32)>> {
+    let mut found = Vec::new();
+    for which in [Missed::LeftBehind, Missed::Due] {
+        let rows: Vec<(DeliveryId, i32)> = missed(which, now, ignoring_announcements)
+            .column(Column::Priority)
+            .order_by_desc(Column::Priority)
+            .order_by_asc(Column::DueAt)
+            .limit(limit)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .into_tuple()
+            .all(tx.connection())
+            .await?;
+        found.extend(rows);
+    }
+    Ok(found)
 }
 
 /// How many mails are due or being sent, by state.
@@ -162,6 +260,29 @@ pub async fn announce(tx: &Tx, ids: &[DeliveryId], until: DateTime<Utc>) -> Resu
         .exec(tx.connection())
         .await?;
     Ok(())
+}
+
+/// Adds many at once, but for those whose cause has its mail already. Says how many it were.
+pub async fn insert_many(tx: &Tx, deliveries: Vec<Model>) -> Result<u64> {
+    if deliveries.is_empty() {
+        return Ok(0);
+    }
+    let rows = deliveries
+        .into_iter()
+        .map(|delivery| delivery.into_active_model().reset_all());
+    let inserted = Entity::insert_many(rows)
+        .on_conflict(
+            OnConflict::columns([Column::Kind, Column::RecipientId, Column::Cause])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx.connection())
+        .await;
+    match inserted {
+        Ok(rows) => Ok(rows),
+        Err(DbErr::RecordNotInserted) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Calls off every mail that is neither sent nor given up, and says how many there were.

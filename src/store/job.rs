@@ -14,18 +14,18 @@ use crate::job::Job;
 /// Tries that apalis itself may make. One: when to try again is said by the row that the job names.
 const MAX_ATTEMPTS: i32 = 1;
 
-/// Adds a job that is seen once the transaction commits. apalis names its rows by ULID: the same
-/// 128 bits as a UUIDv7, time first.
-pub async fn push(tx: &Tx, id: Uuid, job: Job, now: DateTime<Utc>) -> Result<()> {
+/// Adds a job that is seen once the transaction commits; of those that wait, greater priorities go
+/// first. apalis names its rows by ULID: the same 128 bits as a UUIDv7, time first.
+pub async fn push(tx: &Tx, id: Uuid, job: Job, priority: i32, now: DateTime<Utc>) -> Result<()> {
     let payload = serde_json::to_vec(&job).map_err(Error::internal)?;
     let insert = match tx.engine() {
         Engine::Sqlite => {
             "INSERT INTO Jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
-             VALUES (?, ?, ?, 'Pending', 0, ?, ?, 0, '{}')"
+             VALUES (?, ?, ?, 'Pending', 0, ?, ?, ?, '{}')"
         }
         Engine::Postgres => {
             "INSERT INTO apalis.jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
-             VALUES ($1, $2, $3, 'Pending', 0, $4, least(to_timestamp($5), now() - interval '1 second'), 0, '')"
+             VALUES ($1, $2, $3, 'Pending', 0, $4, least(to_timestamp($5), now() - interval '1 second'), $6, '')"
         }
     };
     let values = [
@@ -34,6 +34,7 @@ pub async fn push(tx: &Tx, id: Uuid, job: Job, now: DateTime<Utc>) -> Result<()>
         Job::QUEUE.into(),
         MAX_ATTEMPTS.into(),
         seconds(tx.engine(), now),
+        priority.into(),
     ];
     execute(tx, insert, values).await?;
     Ok(())
@@ -56,15 +57,38 @@ async fn execute<const N: usize>(tx: &Tx, sql: &'static str, values: [Value; N])
     Ok(connection.execute_raw(statement).await?.rows_affected())
 }
 
+/// How many jobs wait to be taken on; it stops counting at `max`.
+pub async fn count_pending(tx: &Tx, max: u64) -> Result<u64> {
+    let select = match tx.engine() {
+        Engine::Sqlite => {
+            "SELECT count(*) AS count FROM \
+             (SELECT 1 FROM Jobs WHERE job_type = ? AND status = 'Pending' LIMIT ?)"
+        }
+        Engine::Postgres => {
+            "SELECT count(*) AS count FROM \
+             (SELECT 1 FROM apalis.jobs WHERE job_type = $1 AND status = 'Pending' LIMIT $2) AS jobs"
+        }
+    };
+    let connection = tx.connection();
+    let limit = i64::try_from(max).unwrap_or(i64::MAX);
+    let values = [Job::QUEUE.into(), limit.into()];
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, select, values);
+    let row = connection.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| Error::internal("a count without a group gave no row"))?;
+    let count: i64 = row.try_get("", "count")?;
+    Ok(count.unsigned_abs())
+}
+
 /// The jobs that wait, with the names of their rows. For tests, which run them one by one.
 pub async fn list_pending(db: &Db) -> Result<Vec<(String, Job)>> {
     let connection = db.connection();
     let select = match db.engine() {
         Engine::Sqlite => {
-            "SELECT id, job FROM Jobs WHERE job_type = ? AND status = 'Pending' ORDER BY id"
+            "SELECT id, job FROM Jobs WHERE job_type = ? AND status = 'Pending' ORDER BY priority DESC, id"
         }
         Engine::Postgres => {
-            "SELECT id, job FROM apalis.jobs WHERE job_type = $1 AND status = 'Pending' ORDER BY id"
+            "SELECT id, job FROM apalis.jobs WHERE job_type = $1 AND status = 'Pending' ORDER BY priority DESC, id"
         }
     };
     let rows = connection

@@ -300,6 +300,23 @@ pub async fn count(source: &impl Source, actor: &Actor, filter: &TaskFilter) -> 
         .await?)
 }
 
+/// Those of these people who have something open.
+pub async fn find_busy(source: &impl Source, people: &[UserId]) -> Result<Vec<UserId>> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let open = [TaskStatus::Pending, TaskStatus::InProgress];
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::AssigneeId)
+        .distinct()
+        .filter(Column::AssigneeId.is_in(people.iter().copied()))
+        .filter(Column::Status.is_in(open))
+        .into_tuple()
+        .all(source.connection())
+        .await?)
+}
+
 #[derive(FromQueryResult)]
 struct AssigneeCount {
     assignee_id: UserId,

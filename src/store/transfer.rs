@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
     DbBackend, EntityName, EntityTrait, IntoActiveModel, Iterable, ModelTrait, PaginatorTrait,
@@ -45,7 +45,8 @@ macro_rules! in_each_table {
         in_each_table!(
             @ $work $arguments
             user approval task session refresh_token reset_token second_factor recovery_code
-            delivery account_event api_token email_confirmation invitation
+            delivery account_event api_token email_confirmation invitation notification_settings
+            plan untold_assignment paused_mail
         )
     };
     (@ $work:ident $arguments:tt $($table:ident)*) => {
@@ -159,23 +160,28 @@ async fn refuse_unfit(source: &DatabaseTransaction, db: &Db) -> Result<()> {
 /// One page of rows by primary key, the first one after this key.
 async fn page<E: EntityTrait>(
     connection: &impl ConnectionTrait,
-    after: Option<Value>,
+    after: Option<Vec<Value>>,
 ) -> Result<Vec<E::Model>> {
+    let columns = || E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
     let mut select = E::find();
-    for key in E::PrimaryKey::iter() {
-        let column = key.into_column();
-        if let Some(after) = &after {
-            select = select.filter(column.gt(after.clone()));
-        }
+    if let Some(after) = after {
+        let key = Expr::tuple(columns().map(|column| Expr::col(column)));
+        select = select.filter(ExprTrait::gt(
+            key,
+            Expr::tuple(after.into_iter().map(Expr::val)),
+        ));
+    }
+    for column in columns() {
         select = select.order_by_asc(column);
     }
     Ok(select.limit(PAGE).all(connection).await?)
 }
 
-/// Every table has a key of one column.
-fn key<E: EntityTrait>(row: &E::Model) -> Option<Value> {
-    let key = E::PrimaryKey::iter().next()?;
-    Some(row.get(key.into_column()))
+/// By which the next page is found.
+fn key<E: EntityTrait>(row: &E::Model) -> Vec<Value> {
+    E::PrimaryKey::iter()
+        .map(|key| row.get(key.into_column()))
+        .collect()
 }
 
 async fn copy<E>(
@@ -201,7 +207,7 @@ where
         let Some(row) = rows.last() else {
             return Ok(());
         };
-        last = key::<E>(row);
+        last = Some(key::<E>(row));
         done += rows.len() as u64;
         let rows = rows
             .into_iter()
@@ -238,7 +244,7 @@ where
     let here = checksum::<E>(source, |rows| show(rows / 2)).await?;
     let there = checksum::<E>(destination, |rows| {
         let done = u64::midpoint(here.rows, rows);
-        show(done.min(all.saturating_sub(1)));
+        show(Ord::min(done, all.saturating_sub(1)));
     })
     .await?;
     if here != there {
@@ -294,7 +300,7 @@ async fn checksum<E: EntityTrait>(
         let Some(row) = rows.last() else {
             return Ok(checksum);
         };
-        last = key::<E>(row);
+        last = Some(key::<E>(row));
         for row in &rows {
             checksum.add(row);
         }

@@ -1,17 +1,17 @@
 //! People. An employee sees themselves and everyone who was let in; managers
 //! and admins see everyone.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QuerySelect, Select, SqlErr,
+    QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
 };
 
 use super::among::among;
 use super::change::changed;
 use super::page::Sort;
 use super::search;
-use super::{Engine, Page, Source, Tx, Window};
+use super::{Engine, Page, Source, Tx, Window, plan};
 use crate::actor::Actor;
 use crate::entity::user::{Column, Entity, Model};
 use crate::entity::{Role, UserId, UserStatus};
@@ -90,6 +90,16 @@ pub async fn find_many(source: &impl Source, actor: &Actor, ids: &[UserId]) -> R
         .await?)
 }
 
+/// These people, kept from being changed or deleted until the transaction's end, but for those whom
+/// somebody is changing just now.
+pub async fn find_many_to_keep(tx: &Tx, ids: &[UserId]) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked)
+        .all(tx.connection())
+        .await?)
+}
+
 /// By case-folded username or e-mail address. For the log-in and the like, which have no actor yet.
 pub async fn find_by_login(source: &impl Source, key: &str) -> Result<Option<Model>> {
     Ok(Entity::find()
@@ -159,6 +169,19 @@ pub async fn count_other_active_admins(tx: &Tx, id: UserId) -> Result<u64> {
         .await?)
 }
 
+/// All active admins, in one order, so that no two who write to all of them wait for each other.
+pub async fn list_active_admins(tx: &Tx) -> Result<Vec<UserId>> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Role.eq(Role::Admin))
+        .filter(Column::Status.eq(UserStatus::Active))
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(tx.connection())
+        .await?)
+}
+
 /// The problems with these names and this address of a user: whoever else has one of them. The
 /// database decides in the end; this tells all problems at once.
 pub async fn find_taken(tx: &Tx, user: &Model) -> Result<Vec<Problem>> {
@@ -183,13 +206,15 @@ pub async fn find_taken(tx: &Tx, user: &Model) -> Result<Vec<Problem>> {
         .collect())
 }
 
-/// Adds a user; a name or address that is taken is a problem of its field.
+/// Adds a user, for whom the planner looks out from now on; a name or address that is taken is a
+/// problem of its field.
 pub async fn insert(tx: &Tx, user: Model) -> Result<()> {
+    let (id, now) = (user.id, user.created_at);
     Entity::insert(user.into_active_model().reset_all())
         .exec_without_returning(tx.connection())
         .await
-        .map(drop)
-        .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))
+        .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))?;
+    plan::insert_of(tx, id, now).await
 }
 
 /// Writes what differs; a name or address that is taken is a problem of its field.
@@ -200,8 +225,12 @@ pub async fn update(tx: &Tx, before: &Model, after: &Model) -> Result<()> {
     Entity::update(changed::<Entity>(before, after))
         .exec(tx.connection())
         .await
-        .map(drop)
-        .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))
+        .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))?;
+    let is_told_anew = (before.status, before.role) != (after.status, after.role);
+    if is_told_anew || before.time_zone != after.time_zone {
+        plan::look_again(tx, after.id, is_told_anew, after.updated_at).await?;
+    }
+    Ok(())
 }
 
 pub async fn delete(tx: &Tx, id: UserId) -> Result<()> {

@@ -9,11 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveEnum;
 
 use super::Worker;
-use super::content::content;
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::{DeliveryId, DeliveryState, MailKind};
 use crate::error::{Error, Result};
 use crate::mail::{SendError, compose};
+use crate::service::content::{Secrets, content};
 use crate::store;
 
 /// What a worker holds is taken over this long after it was last heard of. With the pause between
@@ -28,24 +28,31 @@ const BACK_OFF_MAX: TimeDelta = TimeDelta::hours(1);
 /// How long the result of a mail is kept for a database that is away.
 const RESULT_KEPT: Duration = Duration::from_mins(5);
 const RESULT_PAUSE: Duration = Duration::from_millis(500);
+/// How long a claimed mail waits for its turn, where the mail server takes so many a second only.
+/// Shorter than a lease, so that what is urgent does not find every hand full for long.
+const TURN_MAX: TimeDelta = TimeDelta::seconds(10);
 /// How long failures that may pass are tried again.
 const PATIENCE: TimeDelta = TimeDelta::hours(24);
 
 pub(super) async fn deliver(worker: &Worker, id: DeliveryId) -> Result<()> {
-    let Some(claimed) = claim(worker, id).await? else {
+    let Some(Claim { claimed, wait }) = claim(worker, id).await? else {
         return Ok(());
     };
     match message(worker, &claimed).await {
         Ok(Some(message)) => {
-            // Boxed, since talking SMTP keeps large buffers.
-            let sending = Box::pin(worker.mailer.send(
-                claimed.id,
-                claimed.kind,
-                claimed.created_at,
-                worker.letterhead.from.email.as_ref(),
-                &claimed.address,
-                &message,
-            ));
+            let sending = async {
+                tokio::time::sleep(wait).await;
+                // Boxed, since talking SMTP keeps large buffers.
+                Box::pin(worker.mailer.send(
+                    claimed.id,
+                    claimed.kind,
+                    claimed.created_at,
+                    worker.letterhead.from.email.as_ref(),
+                    &claimed.address,
+                    &message,
+                ))
+                .await
+            };
             let sent = while_holding(worker, &claimed, sending).await;
             finish(worker, &claimed, sent).await
         }
@@ -63,9 +70,16 @@ pub(super) async fn deliver(worker: &Worker, id: DeliveryId) -> Result<()> {
     }
 }
 
+/// A mail that this worker has taken on.
+struct Claim {
+    claimed: Delivery,
+    /// Until it is its turn.
+    wait: Duration,
+}
+
 /// Takes the mail on, if it is due and nobody else has it. The attempt is counted here, so that a
 /// mail that kills its worker is not tried for ever.
-async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Delivery>> {
+async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Claim>> {
     let now = worker.cx.now();
     let tx = worker.cx.db.begin().await?;
     let found = store::delivery::find_to_change(&tx, id).await?;
@@ -73,15 +87,33 @@ async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Delivery>> {
         return Ok(None);
     };
     let mut claimed = before.clone();
-    if before.attempts - before.failures >= CRASHES_MAX {
-        claimed.state = DeliveryState::Failed;
+    if let Some((state, answer)) = end_without_sending(&before, now) {
+        claimed.state = state;
         claimed.finished_at = Some(now);
         claimed.leased_until = None;
-        claimed.last_answer = Some("no attempt came back with an answer".into());
+        claimed.last_answer = Some(answer.into());
         store::delivery::update_if_held(&tx, &before, &claimed).await?;
         tx.commit().await?;
-        tracing::error!(delivery = %id, kind = ?before.kind, "a mail was given up: no attempt came back");
+        worker
+            .cx
+            .metrics
+            .mailed(&before.kind.to_value(), "given_up");
+        if before.kind == MailKind::DailyReminder {
+            worker.cx.metrics.reminders_missed(1);
+        }
+        tracing::error!(delivery = %id, kind = ?before.kind, answer, "a mail was given up");
         return Ok(None);
+    }
+    // Its job was on its way when it was held back; the sweep finds it when it is let go.
+    if store::paused_mail::is_paused(&tx, before.kind).await? {
+        return Ok(None);
+    }
+    let mut wait = Duration::ZERO;
+    if let Some(interval) = worker.cx.settings.mail_rate {
+        let Some(turn) = store::mail_pace::take(&tx, interval, TURN_MAX, now).await? else {
+            return Ok(None);
+        };
+        wait = (turn - now).to_std().unwrap_or_default();
     }
     claimed.state = DeliveryState::Sending;
     claimed.leased_until = Some(now + LEASE);
@@ -90,7 +122,19 @@ async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Delivery>> {
     claimed.attempts += 1;
     let held = store::delivery::update_if_held(&tx, &before, &claimed).await?;
     tx.commit().await?;
-    Ok(held.then_some(claimed))
+    Ok(held.then_some(Claim { claimed, wait }))
+}
+
+/// What becomes of a mail that is not worth another attempt, and why.
+fn end_without_sending(
+    delivery: &Delivery,
+    now: DateTime<Utc>,
+) -> Option<(DeliveryState, &'static str)> {
+    if delivery.expires_at.is_some_and(|until| until <= now) {
+        return Some((DeliveryState::Failed, "not sent: its time had passed"));
+    }
+    (delivery.attempts - delivery.failures >= CRASHES_MAX)
+        .then_some((DeliveryState::Failed, "no attempt came back with an answer"))
 }
 
 /// Renews the lease for as long as the work takes. A renewal that fails is tried again; should the
@@ -124,7 +168,7 @@ async fn message(worker: &Worker, claimed: &Delivery) -> Result<Option<Vec<u8>>>
     if let Some(message) = &claimed.message {
         return Ok(Some(message.clone()));
     }
-    let Some((recipient, content)) = content(&worker.cx, claimed).await? else {
+    let Some((recipient, content)) = content(&worker.cx, claimed, Secrets::Shown).await? else {
         return Ok(None);
     };
     let message = compose(
@@ -166,12 +210,16 @@ async fn finish(
             row.failures += 1;
             let next = now + back_off(worker, row.failures);
             let tried_for = now - row.first_attempt_at.unwrap_or(now);
-            // Nobody misses anything by a report that may have come; a reset or a decision that
-            // comes twice does less harm than one that never comes.
-            let leave_it = failure.unknown && row.kind == MailKind::TaskReport;
-            if failure.permanent || leave_it || tried_for >= PATIENCE {
-                worker.cx.metrics.mailed(&row.kind.to_value(), "given_up");
-                row.state = DeliveryState::Failed;
+            // What is about an account comes twice rather than never; see `is_about_account`.
+            let stays_unknown = failure.unknown && !row.kind.is_about_account();
+            if stays_unknown || failure.permanent || tried_for >= PATIENCE {
+                let outcome = if stays_unknown { "unknown" } else { "given_up" };
+                worker.cx.metrics.mailed(&row.kind.to_value(), outcome);
+                row.state = if stays_unknown {
+                    DeliveryState::Unknown
+                } else {
+                    DeliveryState::Failed
+                };
                 row.finished_at = Some(now);
                 tracing::error!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, "a mail was given up");
             } else {

@@ -3,8 +3,8 @@
 //! own rows, so whatever apalis loses, doubles or forgets is found and put right
 //! by the sweep.
 
-mod content;
 mod deliver;
+mod planner;
 mod queue;
 mod sweep;
 
@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::job::Job;
 use crate::mail::{Letterhead, Mailer};
 use crate::service::Context;
+use crate::service::delivery::letterhead;
 use crate::store;
 
 #[derive(Clone)]
@@ -25,10 +26,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(cx: Context, mailer: Mailer) -> Self {
-        let letterhead = Letterhead {
-            from: cx.settings.mail_from.clone(),
-            public_url: cx.settings.public_url.clone(),
-        };
+        let letterhead = letterhead(&cx);
         Self {
             cx,
             mailer,
@@ -38,7 +36,11 @@ impl Worker {
 
     /// Works until it is cancelled, and then finishes what is in flight.
     pub async fn run(&self, cancel: CancellationToken) {
-        tokio::join!(queue::run(self, cancel.clone()), sweep::run(self, cancel));
+        tokio::join!(
+            queue::run(self, cancel.clone()),
+            sweep::run(self, cancel.clone()),
+            planner::run(self, cancel)
+        );
     }
 
     /// Carries out every job that is due by the clock, one after the other, and says how many.
@@ -46,6 +48,7 @@ impl Worker {
     pub async fn run_until_idle(&self) -> Result<usize> {
         let mut done = 0;
         loop {
+            planner::plan_all(self).await?;
             sweep::announce_missed(self, false).await?;
             let jobs = store::job::list_pending(&self.cx.db).await?;
             if jobs.is_empty() {
@@ -59,6 +62,11 @@ impl Worker {
                 done += 1;
             }
         }
+    }
+
+    /// Decides whom to tell what, as `run` does every few seconds. For tests.
+    pub async fn plan(&self) -> Result<()> {
+        planner::plan_all(self).await
     }
 
     /// Brings encrypted secrets under the current signing secret, as `run` does at its start and

@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::deliver::prune_before;
+use crate::entity::DeliveryId;
 use crate::error::Result;
 use crate::event::Event;
 use crate::job::Job;
@@ -17,8 +19,14 @@ use crate::service::{history, invitation, second_factor};
 use crate::store;
 
 const PAUSE: Duration = Duration::from_secs(5);
-/// Sweeps between two clearings: about an hour.
-const PRUNE_EVERY: u32 = 720;
+/// While there is more than the queue takes.
+const PAUSE_WHEN_FULL: Duration = Duration::from_millis(500);
+/// Between two clearings.
+const PRUNE_EVERY: Duration = Duration::from_hours(1);
+/// Jobs that wait in the queue. What is beyond waits in our own rows, where what is urgent overtakes
+/// it and nothing is announced twice.
+const QUEUE_MAX: u64 = 500;
+/// Secrets that are encrypted anew in one transaction.
 const BATCH: u64 = 500;
 /// Rows that are cleared away in one transaction.
 const PRUNED: u32 = 1_000;
@@ -26,15 +34,21 @@ const PRUNED: u32 = 1_000;
 pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
     // What was on its way when the last process ended died with it.
     let mut after_start = true;
-    let mut until_prune = 0;
+    let mut pruned: Option<Instant> = None;
     loop {
-        if let Err(error) = announce_missed(worker, after_start).await {
-            tracing::warn!(%error, "the sweep for missed mails failed; the next one tries again");
-        } else {
-            after_start = false;
+        let mut pause = PAUSE;
+        match announce_missed(worker, after_start).await {
+            Ok(Announced::All) => after_start = false,
+            Ok(Announced::AsManyAsFit) => {
+                after_start = false;
+                pause = PAUSE_WHEN_FULL;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the sweep for missed mails failed; the next one tries again");
+            }
         }
-        if until_prune == 0 {
-            until_prune = PRUNE_EVERY;
+        if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE_EVERY) {
+            pruned = Some(Instant::now());
             if let Err(error) = encrypt_anew(worker).await {
                 tracing::warn!(%error, "second factors could not be encrypted anew; it is tried again in an hour");
             }
@@ -42,32 +56,47 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
                 tracing::warn!(%error, "clearing away finished work failed; it is tried again in an hour");
             }
         }
-        until_prune -= 1;
         tokio::select! {
             () = cancel.cancelled() => return,
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
+/// How far a sweep got.
+pub(super) enum Announced {
+    All,
+    /// There may be more, which the queue has no room for.
+    AsManyAsFit,
+}
+
 /// Sends a job for each mail that was missed. A job too many does no harm: the claim decides.
-pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Result<()> {
+pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Result<Announced> {
     let cx = &worker.cx;
     let now = cx.now();
     // Most of the time there is nothing, and no writer need wait for this look.
     if !store::delivery::exists_missed(&cx.db, now, after_start).await? {
-        return Ok(());
+        return Ok(Announced::All);
     }
     let tx = cx.db.begin().await?;
-    let missed = store::delivery::list_missed_to_change(&tx, now, after_start, BATCH).await?;
-    store::delivery::announce(&tx, &missed, now + ANNOUNCEMENT).await?;
-    for delivery_id in missed {
+    let room = QUEUE_MAX.saturating_sub(store::job::count_pending(&tx, QUEUE_MAX).await?);
+    if room == 0 {
+        return Ok(Announced::AsManyAsFit);
+    }
+    let missed = store::delivery::list_missed_to_change(&tx, now, after_start, room).await?;
+    let ids: Vec<DeliveryId> = missed.iter().map(|(id, _)| *id).collect();
+    store::delivery::announce(&tx, &ids, now + ANNOUNCEMENT).await?;
+    for &(delivery_id, priority) in &missed {
         let job = Job::Deliver { delivery_id };
-        store::job::push(&tx, cx.generator.uuid(now), job, now).await?;
+        store::job::push(&tx, cx.generator.uuid(now), job, priority, now).await?;
     }
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
-    Ok(())
+    Ok(if (missed.len() as u64) < room {
+        Announced::All
+    } else {
+        Announced::AsManyAsFit
+    })
 }
 
 /// At the start and then each hour, so that signing secrets that were changed can be forgotten.

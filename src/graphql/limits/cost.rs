@@ -21,6 +21,7 @@ const LISTS: &[&str] = &[
     "approvals",
     "accountEvents",
     "invitations",
+    "deliveries",
 ];
 const PAGE_DEFAULT: u64 = 20;
 const PAGE_MAX: u64 = 100;

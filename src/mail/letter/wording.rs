@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 
 use super::super::content::{Content, SecretLink, TaskReport};
 use super::super::user_text;
-use super::Part;
+use super::{Part, tasks};
 use crate::entity::{Role, SecondFactorChange};
 
 /// More than the longest reason.
 const QUOTE_MAX: usize = 2_000;
 
-fn paragraph(text: impl Into<String>) -> Part {
+pub(super) fn paragraph(text: impl Into<String>) -> Part {
     Part::Paragraph(text.into())
 }
 
@@ -114,6 +114,20 @@ pub(super) fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Ve
             parts.push(open());
             return (subject, parts);
         }
+        Content::ApprovalWaiting {
+            sign_ups,
+            more,
+            link,
+        } => return tasks::approval_waiting(sign_ups, *more, link, zone),
+        Content::Assigned { tasks, more, link } => {
+            return tasks::assigned(tasks, *more, link, zone);
+        }
+        Content::DailyReminder {
+            date,
+            groups,
+            more,
+            link,
+        } => return tasks::daily_reminder(*date, groups, *more, link, zone),
     };
     (subject.to_owned(), parts)
 }
@@ -306,7 +320,7 @@ fn task_report(report: &TaskReport, zone: Tz) -> Vec<Part> {
 }
 
 /// On the recipient's clock. The offset tells the two hours apart that a clock shows twice.
-fn instant(at: DateTime<Utc>, zone: Tz) -> String {
+pub(super) fn instant(at: DateTime<Utc>, zone: Tz) -> String {
     let local = at.with_timezone(&zone).format("%A, %-d %B %Y, %H:%M");
     if zone == Tz::UTC {
         format!("{local} (UTC)")
@@ -332,7 +346,7 @@ fn days(days: u64) -> String {
     }
 }
 
-fn with_article(role: Role) -> &'static str {
+pub(super) fn with_article(role: Role) -> &'static str {
     match role {
         Role::Employee => "an employee",
         Role::Manager => "a manager",

@@ -29,6 +29,7 @@ fn named(display_name: &str) -> Recipient {
         address: "ada@example.com".to_owned(),
         display_name: display_name.to_owned(),
         zone: Tz::Asia__Dhaka,
+        unsubscribe: None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::support::repository::{files, read, without_comments};
 
 const GROUND: &[&str] = &[
     "actor",
+    "calendar",
     "clock",
     "entity",
     "error",
@@ -68,6 +69,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "credential",
             "event",
             "limit",
+            // What a mail says is put together where its facts are read; it is sent by `worker`.
+            "mail",
             "policy",
             "store",
         ],

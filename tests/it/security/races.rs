@@ -153,8 +153,10 @@ async fn of_a_hundred_sign_ups_with_one_name_one_is_taken() {
     );
     let answer = ada.asks(USERS, json!({})).await.succeeds();
     assert_eq!(answer.data("users.totalCount"), 2);
-    assert_eq!(app.runs_all_jobs().await, 1);
-    assert_eq!(app.mails().len(), 1);
+    app.runs_all_jobs().await;
+    let mut kinds: Vec<String> = app.mails().into_iter().map(|mail| mail.kind).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["approval-waiting", "welcome"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

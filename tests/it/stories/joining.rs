@@ -26,7 +26,7 @@ async fn approval_opens_the_door_and_tells_the_newcomer() {
     nico.logs_in().await.succeeds();
     assert_mail("approved", &nico.inbox().last());
     assert_eq!(nico.inbox().kinds(), ["welcome", "approved"]);
-    assert_eq!(ada.inbox().all(), []);
+    assert!(!ada.inbox().kinds().contains(&"approved"));
 }
 
 #[tokio::test]

@@ -244,6 +244,22 @@ impl TestApp {
         self.app.worker().run_until_idle().await.unwrap()
     }
 
+    /// Decides whom to tell what, as the worker does every few seconds, and sends nothing.
+    pub async fn plans(&self) {
+        self.app.worker().plan().await.unwrap();
+    }
+
+    /// What `/metrics` says of this one.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.http().get(self.url("/metrics")).send().await.unwrap();
+        let text = text.text().await.unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} ")));
+        let value = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+        value.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
     /// As the worker does at its start and every hour.
     pub async fn encrypts_anew(&self) {
         self.app.worker().encrypt_anew().await.unwrap();

@@ -1,30 +1,58 @@
-//! What a mail says, from the rows as they are when it is first composed.
+//! What a mail says, from the rows as they are when it is first composed, or looked
+//! at by an admin. Called by `worker`, and by `service::preview`.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::actor::Actor;
+use crate::credential::UnsubscribeToken;
 use crate::entity::delivery::Model as Delivery;
+use crate::entity::task::Model as Task;
 use crate::entity::user::Model as User;
 use crate::entity::{
-    ApprovalId, EmailConfirmationId, InvitationId, MailKind, ResetTokenId, Role,
-    SecondFactorChange, TaskStatus, UserStatus,
+    ApprovalDecision, ApprovalId, EmailConfirmationId, InvitationId, MailKind, ResetTokenId, Role,
+    SecondFactorChange, TaskId, TaskStatus, UserStatus,
 };
 use crate::error::{Error, Result};
-use crate::mail::{Content, Recipient, SecretLink, TaskReport};
-use crate::service::{Context, email_confirmation, invitation, password};
-use crate::store;
+use crate::mail::{Content, Recipient, SecretLink, TaskGroup, TaskLine, TaskReport, WaitingSignUp};
+use crate::store::approval::ApprovalFilter;
+use crate::store::{self, Window};
+
+use super::reminder::{OpenTasks, Pressing, find_open_tasks};
+use super::{Context, email_confirmation, invitation, password};
 
 const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
 
+/// Sign-ups that a mail names; the others are counted.
+const SIGN_UPS_MAX: u64 = 20;
+
+/// Whether links that let their holder do something stand in the mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    Shown,
+    /// For whoever only looks at it.
+    Hidden,
+}
+
 /// None when there is nobody to say it to, or it is no longer true.
-pub(super) async fn content(
+pub async fn content(
     cx: &Context,
     delivery: &Delivery,
+    secrets: Secrets,
 ) -> Result<Option<(Recipient, Content)>> {
+    let found = find_content(cx, delivery).await?;
+    Ok(found.map(|(mut recipient, mut content)| {
+        if secrets == Secrets::Hidden {
+            content.hide_secrets();
+            recipient.unsubscribe = recipient.unsubscribe.map(SecretLink::hidden);
+        }
+        (recipient, content)
+    }))
+}
+
+async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipient, Content)>> {
     let Some(recipient_id) = delivery.recipient_id else {
         return to_stranger(cx, delivery).await;
     };
@@ -60,13 +88,33 @@ pub(super) async fn content(
         MailKind::TaskReport => task_report(cx, delivery, &user).await?,
         // For people who are no users yet.
         MailKind::Invitation => None,
+        MailKind::ApprovalWaiting => waiting_sign_ups(cx, &user).await?,
+        MailKind::Assigned => assigned(cx, delivery, &user).await?,
+        MailKind::DailyReminder => daily_reminder(cx, delivery, &user).await?,
     };
-    let recipient = Recipient {
-        address: delivery.address.clone(),
+    let recipient = recipient(cx, &user, delivery.kind, delivery.address.clone());
+    Ok(content.map(|content| (recipient, content)))
+}
+
+/// This user, as the reader of such a mail.
+pub(super) fn recipient(cx: &Context, user: &User, kind: MailKind, address: String) -> Recipient {
+    let unsubscribe = (!kind.is_about_account()).then(|| {
+        let mut url = cx.settings.public_url.clone();
+        let path = format!("{}/unsubscribe", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        let token = UnsubscribeToken {
+            user_id: user.id,
+            kind,
+        };
+        url.set_query(Some(&format!("token={}", cx.tokens.unsubscribe(token))));
+        SecretLink::new(url)
+    });
+    Recipient {
+        address,
         display_name: user.display_name(),
         zone: user.zone(),
-    };
-    Ok(content.map(|content| (recipient, content)))
+        unsubscribe,
+    }
 }
 
 /// To an address that has no account. Other mails without a recipient are for nobody: they were
@@ -79,6 +127,7 @@ async fn to_stranger(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipi
         address: delivery.address.clone(),
         display_name: String::new(),
         zone: cx.settings.time_zone,
+        unsubscribe: None,
     };
     let content = invitation_to(cx, delivery).await?;
     Ok(content.map(|content| (recipient, content)))
@@ -115,6 +164,17 @@ struct Reset {
 struct Confirmation {
     /// None in a welcome of the time before addresses were confirmed.
     email_confirmation_id: Option<EmailConfirmationId>,
+}
+
+#[derive(Deserialize)]
+struct Assigned {
+    task_ids: Vec<TaskId>,
+    more: u64,
+}
+
+#[derive(Deserialize)]
+struct Reminder {
+    date: NaiveDate,
 }
 
 #[derive(Deserialize)]
@@ -235,4 +295,105 @@ async fn task_report(cx: &Context, delivery: &Delivery, user: &User) -> Result<O
         overdue: total(|count| count.overdue),
         unassigned: total(|count| count.unassigned),
     })))
+}
+
+/// None when there are none any more, or they are not for the recipient to decide any more.
+async fn waiting_sign_ups(cx: &Context, user: &User) -> Result<Option<Content>> {
+    if user.status != UserStatus::Active || user.role < Role::Admin {
+        return Ok(None);
+    }
+    let pending = ApprovalFilter {
+        decision: Some(vec![ApprovalDecision::Pending]),
+    };
+    let count = store::approval::count(&cx.db, &Actor::System, &pending).await?;
+    let window = Window {
+        size: SIGN_UPS_MAX,
+        backward: false,
+        after: None,
+        before: None,
+    };
+    let page = store::approval::list(&cx.db, &Actor::System, &pending, &window).await?;
+    let ids: Vec<_> = page.rows.iter().filter_map(|row| row.user_id).collect();
+    let people = store::user::find_many(&cx.db, &Actor::System, &ids).await?;
+    let sign_ups: Vec<WaitingSignUp> = page
+        .rows
+        .iter()
+        .filter_map(|approval| {
+            let person = people.iter().find(|one| Some(one.id) == approval.user_id)?;
+            Some(WaitingSignUp {
+                name: person.display_name(),
+                username: person.username.clone(),
+                requested_role: approval.requested_role,
+                created_at: approval.created_at,
+            })
+        })
+        .collect();
+    Ok((!sign_ups.is_empty()).then(|| Content::ApprovalWaiting {
+        more: count.saturating_sub(sign_ups.len() as u64),
+        sign_ups,
+        link: cx.settings.approvals_url.clone(),
+    }))
+}
+
+/// None when nothing of it is the recipient's to do any more.
+async fn assigned(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
+    if user.status != UserStatus::Active {
+        return Ok(None);
+    }
+    let Assigned { task_ids, more } = params(delivery)?;
+    let found = store::task::find_many(&cx.db, &Actor::System, &task_ids).await?;
+    // In the order in which they were given.
+    let tasks: Vec<TaskLine> = task_ids
+        .iter()
+        .filter_map(|id| found.iter().find(|task| task.id == *id))
+        .filter(|task| task.assignee_id == Some(user.id) && task.status != TaskStatus::Completed)
+        .map(|task| task_line(cx, task))
+        .collect();
+    Ok((!tasks.is_empty()).then(|| Content::Assigned {
+        tasks,
+        more,
+        link: cx.settings.tasks_url.clone(),
+    }))
+}
+
+/// None when nothing is open any more, or its day is over.
+async fn daily_reminder(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
+    let Reminder { date } = params(delivery)?;
+    let today = cx.now().with_timezone(&user.zone()).date_naive();
+    if user.status != UserStatus::Active || date != today {
+        return Ok(None);
+    }
+    let open = find_open_tasks(cx, user).await?;
+    Ok(reminder(cx, date, &open))
+}
+
+/// None when nothing is open.
+pub(super) fn reminder(cx: &Context, date: NaiveDate, open: &OpenTasks) -> Option<Content> {
+    let groups = open.groups.iter().map(|(pressing, tasks)| TaskGroup {
+        title: match pressing {
+            Pressing::Overdue => "Overdue",
+            Pressing::Today => "Due today",
+            Pressing::ThisWeek => "Due this week",
+            Pressing::Later => "Due later",
+            Pressing::Sometime => "Without a deadline",
+        },
+        is_overdue: *pressing == Pressing::Overdue,
+        tasks: tasks.iter().map(|task| task_line(cx, task)).collect(),
+    });
+    (!open.is_empty()).then(|| Content::DailyReminder {
+        date,
+        groups: groups.collect(),
+        more: open.more,
+        link: cx.settings.tasks_url.clone(),
+    })
+}
+
+fn task_line(cx: &Context, task: &Task) -> TaskLine {
+    let link = cx.settings.task_url.as_ref();
+    TaskLine {
+        title: task.title.clone(),
+        deadline: task.deadline,
+        is_in_progress: task.status == TaskStatus::InProgress,
+        link: link.and_then(|pattern| pattern.of(&task.id.to_string())),
+    }
 }

@@ -1,0 +1,488 @@
+//! Mails on their way, and those that went: the type, the list, and the verbs of
+//! `service::delivery`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use super::access::{self, auth};
+use super::connection::connection;
+use super::muster;
+use super::page::{ListId, PageArguments};
+use super::payload::{UserError, payloads, settle};
+use super::types::{DateTime, MailKind};
+use super::user::User;
+use crate::actor::Actor;
+use crate::entity;
+use crate::entity::delivery::Model;
+use crate::entity::paused_mail::Model as PausedMailRow;
+use crate::error::{Error, Result};
+use crate::service;
+use crate::store::{self, Position, SortKey};
+
+/// More values than there are, since some may come twice.
+const VALUES_MAX: usize = 50;
+
+/// How far a mail is.
+#[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
+#[graphql(remote = "entity::DeliveryState")]
+pub enum DeliveryState {
+    /// To be sent at `dueAt`, or as soon as a worker gets to it.
+    Due,
+    /// Being handed to the mail server.
+    Sending,
+    /// Taken by the mail server.
+    Sent,
+    /// Given up: refused for good, tried for a day in vain, or too late to be of use.
+    Failed,
+    /// Not sent: there was nothing to say any more, or nobody to say it to.
+    Suppressed,
+    /// Perhaps sent: the connection was lost before the mail server answered. Only kinds of which
+    /// two are worse than none stay so; others are sent again.
+    Unknown,
+    /// Called off by an admin.
+    Cancelled,
+}
+
+#[derive(Clone)]
+pub struct Delivery {
+    actor: Actor,
+    row: Model,
+}
+
+impl Delivery {
+    pub fn new(actor: Actor, row: Model) -> Self {
+        Self { actor, row }
+    }
+}
+
+/// One mail to one address. Kept for 30 days after its end. Only admins see it.
+#[Object]
+impl Delivery {
+    /// Opaque and globally unique: a TypeID such as delivery_01h455vb4pex5vsknk084sn02q.
+    pub async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+
+    /// What kind of mail it is.
+    async fn kind(&self) -> MailKind {
+        self.row.kind.into()
+    }
+
+    /// Whom it is for. Null for somebody who has no account.
+    async fn recipient(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        User::load(ctx, self.actor, self.row.recipient_id).await
+    }
+
+    /// The address that it goes to.
+    async fn address(&self) -> &str {
+        &self.row.address
+    }
+
+    /// How far it is.
+    async fn state(&self) -> DeliveryState {
+        self.row.state.into()
+    }
+
+    /// How often it was tried, the try that is being made included.
+    async fn attempts(&self) -> i32 {
+        self.row.attempts
+    }
+
+    /// What the mail server said last, or what went wrong; without addresses and secrets. Null
+    /// before the first try.
+    async fn last_answer(&self) -> Option<&str> {
+        self.row.last_answer.as_deref()
+    }
+
+    /// When it was caused.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When it is tried next; null unless DUE.
+    async fn due_at(&self) -> Option<DateTime> {
+        let is_due = self.row.state == entity::DeliveryState::Due;
+        is_due.then_some(DateTime(self.row.due_at))
+    }
+
+    /// When it came to its end; null while DUE or SENDING.
+    async fn finished_at(&self) -> Option<DateTime> {
+        self.row.finished_at.map(DateTime)
+    }
+}
+
+/// A mail as its reader sees it.
+#[derive(SimpleObject)]
+pub struct MailPreview {
+    /// The subject line.
+    subject: String,
+    /// For mail programs that show plain text.
+    text: String,
+    /// A whole HTML document. Show it in a frame with the attribute `sandbox`.
+    html: String,
+}
+
+impl From<service::delivery::Rendered> for MailPreview {
+    fn from(mail: service::delivery::Rendered) -> Self {
+        Self {
+            subject: mail.subject,
+            text: mail.text,
+            html: mail.html,
+        }
+    }
+}
+
+pub struct DeliveryList {
+    id: ListId,
+    filter: store::delivery::DeliveryFilter,
+}
+
+impl DeliveryList {
+    fn id(&self) -> ListId {
+        self.id
+    }
+
+    #[allow(
+        clippy::unused_self,
+        reason = "other lists are sorted in more than one way"
+    )]
+    fn position(&self, row: &Model) -> Position {
+        Position {
+            id: row.id.0,
+            key: SortKey::Instant(row.created_at),
+        }
+    }
+
+    async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
+        store::delivery::count(&muster(ctx).db, &actor, &self.filter).await
+    }
+}
+
+connection!(
+    DeliveryConnection,
+    DeliveryEdge,
+    Delivery,
+    Model,
+    DeliveryList
+);
+
+/// Which mails a list is about. Fields are joined by AND; null is as good as absent.
+#[derive(InputObject, Default)]
+struct DeliveryFilter {
+    /// Mails of any of these kinds; an empty list matches nothing.
+    kind: Option<Vec<MailKind>>,
+    /// Mails in any of these states; an empty list matches nothing.
+    state: Option<Vec<DeliveryState>>,
+    /// Mails to this user; an unknown one has none.
+    recipient_id: Option<ID>,
+}
+
+impl TryFrom<DeliveryFilter> for store::delivery::DeliveryFilter {
+    type Error = Error;
+
+    fn try_from(filter: DeliveryFilter) -> Result<Self> {
+        let lengths = [
+            filter.kind.as_ref().map_or(0, Vec::len),
+            filter.state.as_ref().map_or(0, Vec::len),
+        ];
+        if lengths.into_iter().any(|length| length > VALUES_MAX) {
+            return Err(Error::BadUserInput(format!(
+                "kind and state take at most {VALUES_MAX} values each."
+            )));
+        }
+        Ok(Self {
+            kind: filter.kind.map(all),
+            state: filter.state.map(all),
+            recipient: filter
+                .recipient_id
+                .map(|id| id.parse().ok().into_iter().collect()),
+        })
+    }
+}
+
+fn all<T: Into<U>, U>(values: Vec<T>) -> Vec<U> {
+    values.into_iter().map(Into::into).collect()
+}
+
+/// A kind of mail that is held back.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct PausedMail {
+    /// Which mails wait.
+    kind: MailKind,
+    /// Since when.
+    paused_at: DateTime,
+    #[graphql(skip)]
+    actor: Actor,
+    #[graphql(skip)]
+    row: PausedMailRow,
+}
+
+#[async_graphql::ComplexObject]
+impl PausedMail {
+    /// The admin who held them back. Null once that admin is deleted.
+    async fn paused_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        User::load(ctx, self.actor, self.row.paused_by).await
+    }
+}
+
+impl PausedMail {
+    fn all(actor: Actor, rows: Vec<PausedMailRow>) -> Vec<Self> {
+        rows.into_iter()
+            .map(|row| Self {
+                kind: row.kind.into(),
+                paused_at: DateTime(row.paused_at),
+                actor,
+                row,
+            })
+            .collect()
+    }
+}
+
+#[derive(Default)]
+pub struct DeliveryQuery;
+
+#[Object]
+impl DeliveryQuery {
+    /// Mails on their way, and those that went or failed, newest first. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::DELIVERIES.into()))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn deliveries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which mails; all when absent.")] filter: Option<DeliveryFilter>,
+        #[graphql(
+            desc = "How many rows from the beginning, 0 to 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many rows from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
+    ) -> Result<DeliveryConnection> {
+        let actor = access::require(ctx, access::DELIVERIES)?;
+        let filter = filter.unwrap_or_default().try_into()?;
+        let list = DeliveryList {
+            id: ListId::new("deliveries", &filter, &"newest first"),
+            filter,
+        };
+        let window = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window(list.id)?;
+        let page = store::delivery::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
+        Ok(DeliveryConnection::new(actor, Arc::new(page), list))
+    }
+
+    /// What a mail says, or would say if it went now. Links that let their reader do something are
+    /// left out. Null when there is nothing to say any more, or no such mail. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::DELIVERY_PREVIEW.into()))]
+    async fn delivery_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which mail.")] delivery_id: ID,
+    ) -> Option<Result<MailPreview>> {
+        async {
+            let actor = access::require(ctx, access::DELIVERY_PREVIEW)?;
+            let id = delivery_id.parse().ok();
+            let preview = service::delivery::preview(muster(ctx), &actor, id).await?;
+            Ok(preview.map(MailPreview::from))
+        }
+        .await
+        .transpose()
+    }
+
+    /// The kinds of mail that are held back, longest first. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::PAUSED_MAILS.into()))]
+    async fn paused_mails(&self, ctx: &Context<'_>) -> Result<Vec<PausedMail>> {
+        let actor = access::require(ctx, access::PAUSED_MAILS)?;
+        let rows = store::paused_mail::list(&muster(ctx).db).await?;
+        Ok(PausedMail::all(actor, rows))
+    }
+}
+
+/// Which mail to send again.
+#[derive(InputObject)]
+struct ResendDeliveryInput {
+    /// Which one; NOT_ALLOWED while it is SENDING.
+    delivery_id: ID,
+}
+
+/// The answer to `resendDelivery`.
+#[derive(SimpleObject, Default)]
+struct ResendDeliveryPayload {
+    /// The mail, DUE now; null when there are userErrors.
+    delivery: Option<Delivery>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// Which mail to call off.
+#[derive(InputObject)]
+struct CancelDeliveryInput {
+    /// Which one; NOT_ALLOWED unless it is DUE.
+    delivery_id: ID,
+}
+
+/// The answer to `cancelDelivery`.
+#[derive(SimpleObject, Default)]
+struct CancelDeliveryPayload {
+    /// The mail, CANCELLED now; null when there are userErrors.
+    delivery: Option<Delivery>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// Which mails to hold back.
+#[derive(InputObject)]
+struct PauseMailsInput {
+    /// Kinds that are held back already stay so.
+    kinds: Vec<MailKind>,
+}
+
+/// The answer to `pauseMails`.
+#[derive(SimpleObject, Default)]
+struct PauseMailsPayload {
+    /// Everything that is held back now.
+    paused_mails: Vec<PausedMail>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+/// Which mails to let go.
+#[derive(InputObject)]
+struct ResumeMailsInput {
+    /// Kinds that are not held back are passed over.
+    kinds: Vec<MailKind>,
+}
+
+/// The answer to `resumeMails`.
+#[derive(SimpleObject, Default)]
+struct ResumeMailsPayload {
+    /// Everything that is still held back.
+    paused_mails: Vec<PausedMail>,
+    /// What is wrong with the form; empty when it worked.
+    user_errors: Vec<UserError>,
+}
+
+payloads!(
+    ResendDeliveryPayload,
+    CancelDeliveryPayload,
+    PauseMailsPayload,
+    ResumeMailsPayload
+);
+
+#[derive(Default)]
+pub struct DeliveryMutation;
+
+#[Object]
+impl DeliveryMutation {
+    /// Sends a mail again, or now instead of later. It is the same mail, with the same Message-ID: a
+    /// mail program that has it already may not show it twice. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::RESEND_DELIVERY.into()))]
+    async fn resend_delivery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which mail to send again.")] input: ResendDeliveryInput,
+    ) -> Option<Result<ResendDeliveryPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::RESEND_DELIVERY)?;
+                let id = input.delivery_id.parse().ok();
+                let cx = muster(ctx);
+                let verb = || service::delivery::resend(cx, &actor, id);
+                let answer = cx.retried(verb).await;
+                settle(answer, |delivery| ResendDeliveryPayload {
+                    delivery: Some(Delivery::new(actor, delivery)),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Calls a mail off that has not gone yet. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::CANCEL_DELIVERY.into()))]
+    async fn cancel_delivery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which mail to call off.")] input: CancelDeliveryInput,
+    ) -> Option<Result<CancelDeliveryPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::CANCEL_DELIVERY)?;
+                let id = input.delivery_id.parse().ok();
+                let cx = muster(ctx);
+                let verb = || service::delivery::cancel(cx, &actor, id);
+                let answer = cx.retried(verb).await;
+                settle(answer, |delivery| CancelDeliveryPayload {
+                    delivery: Some(Delivery::new(actor, delivery)),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Holds mails of some kinds back, for all workers, until they are let go: those that come
+    /// meanwhile wait. What is being sent just now goes out. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::PAUSE_MAILS.into()))]
+    async fn pause_mails(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which mails to hold back.")] input: PauseMailsInput,
+    ) -> Option<Result<PauseMailsPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::PAUSE_MAILS)?;
+                let kinds = kinds(input.kinds)?;
+                let cx = muster(ctx);
+                let verb = || service::delivery::pause(cx, &actor, &kinds);
+                let answer = cx.retried(verb).await;
+                settle(answer, |rows| PauseMailsPayload {
+                    paused_mails: PausedMail::all(actor, rows),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+
+    /// Lets mails of some kinds go again. Requires ADMIN.
+    #[graphql(directive = auth::apply(access::RESUME_MAILS.into()))]
+    async fn resume_mails(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which mails to let go.")] input: ResumeMailsInput,
+    ) -> Option<Result<ResumeMailsPayload>> {
+        Some(
+            async {
+                let actor = access::require(ctx, access::RESUME_MAILS)?;
+                let kinds = kinds(input.kinds)?;
+                let cx = muster(ctx);
+                let verb = || service::delivery::resume(cx, &actor, &kinds);
+                let answer = cx.retried(verb).await;
+                settle(answer, |rows| ResumeMailsPayload {
+                    paused_mails: PausedMail::all(actor, rows),
+                    ..Default::default()
+                })
+            }
+            .await,
+        )
+    }
+}
+
+fn kinds(kinds: Vec<MailKind>) -> Result<Vec<entity::MailKind>> {
+    if kinds.len() > VALUES_MAX {
+        return Err(Error::BadUserInput(format!(
+            "kinds takes at most {VALUES_MAX} values."
+        )));
+    }
+    Ok(all(kinds))
+}
