@@ -35,8 +35,9 @@ pub struct ReportMutation;
 
 #[Object]
 impl ReportMutation {
-    /// Asks for a report on tasks, which is written and e-mailed to the viewer in the background.
-    /// Requires MANAGER.
+    /// Asks for a report on tasks, which is written and e-mailed to the viewer in the background:
+    /// what was created and completed in the period, with a chart of it, how open tasks stand when
+    /// the report is written, and the tasks as a CSV file. Requires MANAGER.
     #[graphql(directive = auth::apply(access::REQUEST_TASK_REPORT.into()))]
     async fn request_task_report(
         &self,

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use super::report::TaskReport;
 use crate::entity::{MailKind, Role, SecondFactorChange};
 
 /// The one person that a mail goes to.
@@ -61,7 +62,7 @@ pub enum Content {
         invited_by: String,
         expires_at: DateTime<Utc>,
     },
-    TaskReport(TaskReport),
+    TaskReport(Box<TaskReport>),
     /// To admins.
     ApprovalWaiting {
         sign_ups: Vec<WaitingSignUp>,
@@ -155,6 +156,13 @@ impl Content {
         }
     }
 
+    pub(super) fn report(&self) -> Option<&TaskReport> {
+        match self {
+            Self::TaskReport(report) => Some(report),
+            _ => None,
+        }
+    }
+
     pub fn kind(&self) -> MailKind {
         match self {
             Self::Welcome { .. } => MailKind::Welcome,
@@ -172,19 +180,6 @@ impl Content {
             Self::DailyReminder { .. } => MailKind::DailyReminder,
         }
     }
-}
-
-/// What happened between two instants, and how things stand at the second.
-#[derive(Clone, Copy, Debug)]
-pub struct TaskReport {
-    pub since: DateTime<Utc>,
-    pub until: DateTime<Utc>,
-    pub created: u64,
-    pub completed: u64,
-    pub open_pending: u64,
-    pub open_in_progress: u64,
-    pub overdue: u64,
-    pub unassigned: u64,
 }
 
 /// Whoever has it can do what its page is for. It does not print.

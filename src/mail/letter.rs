@@ -2,8 +2,8 @@
 //! of parts that is rendered as text and as HTML, so that the two cannot differ.
 //! Called by `message` only; what each mail says is in `wording`.
 //!
-//! What a user typed stands in the greeting, in quotations, in lists and as the name
-//! of who invites, and passes through `user_text` to get there.
+//! What a user typed stands in the greeting, in quotations, in lists and tables and as
+//! the name of who invites, and passes through `user_text` to get there.
 
 mod tasks;
 mod wording;
@@ -37,6 +37,16 @@ enum Part {
     Figures(Vec<(&'static str, u64)>),
     Heading(&'static str),
     Items(Vec<Item>),
+    /// Figures of people, by name.
+    Table {
+        heads: [&'static str; 4],
+        rows: Vec<(String, [u64; 3])>,
+    },
+    /// A picture that goes along with the mail, and what is to be seen on it.
+    Chart {
+        content_id: String,
+        description: String,
+    },
 }
 
 /// A line of a list.
@@ -62,9 +72,15 @@ struct Text<'a> {
 }
 
 impl Letter {
-    /// `public_url` without a slash at its end.
-    pub(super) fn new(recipient: &Recipient, content: &Content, public_url: &str) -> Self {
-        let (subject, parts) = word(content, recipient.zone, public_url);
+    /// `public_url` without a slash at its end; `chart_id` is the `Content-ID` of the chart, in a mail
+    /// that has one.
+    pub(super) fn new(
+        recipient: &Recipient,
+        content: &Content,
+        public_url: &str,
+        chart_id: &str,
+    ) -> Self {
+        let (subject, parts) = word(content, recipient.zone, public_url, chart_id);
         let name = user_text::name(&recipient.display_name);
         Self {
             subject,
@@ -121,6 +137,8 @@ impl Part {
                 .join("\n"),
             Self::Heading(title) => format!("{title}\n{}", "-".repeat(title.len())),
             Self::Items(items) => items.iter().map(Item::text).collect::<Vec<_>>().join("\n"),
+            Self::Table { heads, rows } => table(heads, rows),
+            Self::Chart { description, .. } => user_text::wrap(description, WIDTH).join("\n"),
         }
     }
 }
@@ -143,4 +161,15 @@ impl Item {
             .collect::<Vec<_>>()
             .join("\n")
     }
+}
+
+fn table(heads: &[&str; 4], rows: &[(String, [u64; 3])]) -> String {
+    const NAME_WIDTH: usize = 35;
+    let [name, one, two, three] = heads;
+    let mut lines = vec![format!("{name:<NAME_WIDTH$}{one:>10}{two:>10}{three:>12}")];
+    for (name, [one, two, three]) in rows {
+        let name = user_text::one_line(name, NAME_WIDTH);
+        lines.push(format!("{name:<NAME_WIDTH$}{one:>10}{two:>10}{three:>12}"));
+    }
+    lines.join("\n")
 }

@@ -5,6 +5,10 @@
 //! taken from a clock here, so a mail that arrives twice can be told by its
 //! `Message-ID`. Headers are written by lettre's types from values that cannot
 //! hold a line break, and none of them is from a list that a user made.
+//!
+//! Most mails are `alternative(text, html)`. A report has its chart beside the HTML that shows it,
+//! and its list of tasks beside both:
+//! `mixed(alternative(text, related(html, chart)), list)`.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -12,8 +16,8 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use lettre::Address;
 use lettre::address::AddressError;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 use sea_orm::ActiveEnum;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -51,12 +55,40 @@ pub fn compose(
     let name = Some(name).filter(|name| !name.is_empty());
     let public_url = letterhead.public_url.as_str().trim_end_matches('/');
     let host = letterhead.public_url.host_str().unwrap_or("localhost");
-    let letter = Letter::new(recipient, content, public_url);
+    // Not at our host: not every host can stand in a URL that refers to a part as it is.
+    let chart_id = format!("{}@muster", digest("chart", id));
+    let letter = Letter::new(recipient, content, public_url, &chart_id);
 
+    let text = SinglePart::plain(letter.text().map_err(Error::internal)?);
+    let html = SinglePart::html(letter.html().map_err(Error::internal)?);
     let body = MultiPart::alternative()
         .boundary(digest("boundary", id))
-        .singlepart(SinglePart::plain(letter.text().map_err(Error::internal)?))
-        .singlepart(SinglePart::html(letter.html().map_err(Error::internal)?));
+        .singlepart(text);
+    let report = content.report();
+    let body = match report.and_then(|report| report.chart.clone()) {
+        None => body.singlepart(html),
+        Some(chart) => body.multipart(
+            MultiPart::related()
+                .boundary(digest("boundary of related parts", id))
+                .singlepart(html)
+                .singlepart(as_it_is(
+                    Attachment::new_inline_with_name(chart_id, "chart.png".to_owned()),
+                    chart,
+                    "image/png",
+                )?),
+        ),
+    };
+    let body = match report.and_then(|report| report.list.as_ref()) {
+        None => body,
+        Some(list) => MultiPart::mixed()
+            .boundary(digest("boundary of attachments", id))
+            .multipart(body)
+            .singlepart(as_it_is(
+                Attachment::new(list.file_name.clone()),
+                list.csv.clone(),
+                "text/csv; charset=utf-8",
+            )?),
+    };
     let mut message = Message::builder()
         .from(letterhead.from.clone())
         .to(Mailbox::new(name, address))
@@ -92,12 +124,21 @@ pub fn render(
     content: &Content,
 ) -> Result<Rendered> {
     let public_url = letterhead.public_url.as_str().trim_end_matches('/');
-    let letter = Letter::new(recipient, content, public_url);
+    // Pictures do not go along: what is to be seen on them stands in their place.
+    let letter = Letter::new(recipient, content, public_url, "");
     Ok(Rendered {
         text: letter.text().map_err(Error::internal)?,
         html: letter.html().map_err(Error::internal)?,
         subject: letter.subject,
     })
+}
+
+/// In base64, whatever it is: what is text would lose the ends of its lines else.
+fn as_it_is(file: Attachment, bytes: Vec<u8>, media_type: &str) -> Result<SinglePart> {
+    let content_type = ContentType::parse(media_type).map_err(Error::internal)?;
+    let body = Body::new_with_encoding(bytes, ContentTransferEncoding::Base64)
+        .map_err(|_| Error::internal("a file cannot be put into base64"))?;
+    Ok(file.body(body, content_type))
 }
 
 /// The address with its domain as mail servers know it. No control character passes.

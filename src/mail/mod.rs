@@ -6,19 +6,23 @@
 //! typed becomes a header, markup or a link.
 
 mod answer;
+mod chart;
 mod content;
 mod files;
 mod letter;
 mod mailer;
 mod memory;
 mod message;
+mod report;
 mod send_error;
 mod smtp;
 mod user_text;
 
-pub use content::{Content, Recipient, SecretLink, TaskGroup, TaskLine, TaskReport, WaitingSignUp};
+pub use chart::draw_chart;
+pub use content::{Content, Recipient, SecretLink, TaskGroup, TaskLine, WaitingSignUp};
 pub use mailer::Mailer;
 pub use memory::{Outbox, SentMail};
 pub use message::{Letterhead, Rendered, compose, render};
+pub use report::{Bar, Bars, Per, PersonFigures, TaskList, TaskReport};
 pub use send_error::SendError;
 pub use smtp::LONGEST_SEND;

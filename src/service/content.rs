@@ -16,12 +16,12 @@ use crate::entity::{
     SecondFactorChange, TaskId, TaskStatus, UserStatus,
 };
 use crate::error::{Error, Result};
-use crate::mail::{Content, Recipient, SecretLink, TaskGroup, TaskLine, TaskReport, WaitingSignUp};
+use crate::mail::{Content, Recipient, SecretLink, TaskGroup, TaskLine, WaitingSignUp};
 use crate::store::approval::ApprovalFilter;
 use crate::store::{self, Window};
 
 use super::reminder::{OpenTasks, Pressing, find_open_tasks};
-use super::{Context, email_confirmation, invitation, password};
+use super::{Context, email_confirmation, invitation, password, task_report};
 
 const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
 
@@ -85,7 +85,7 @@ async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recip
             let Changed { at } = params(delivery)?;
             Some(Content::EmailChanged { at })
         }
-        MailKind::TaskReport => task_report(cx, delivery, &user).await?,
+        MailKind::TaskReport => report(cx, delivery, &user).await?,
         // For people who are no users yet.
         MailKind::Invitation => None,
         MailKind::ApprovalWaiting => waiting_sign_ups(cx, &user).await?,
@@ -177,12 +177,6 @@ struct Reminder {
     date: NaiveDate,
 }
 
-#[derive(Deserialize)]
-struct Period {
-    since: DateTime<Utc>,
-    until: DateTime<Utc>,
-}
-
 fn params<T: DeserializeOwned>(delivery: &Delivery) -> Result<T> {
     serde_json::from_value(delivery.params.clone()).map_err(Error::internal)
 }
@@ -268,33 +262,12 @@ fn link(page: &Url, token: &str) -> SecretLink {
 }
 
 /// None when the recipient may not see the figures any more.
-async fn task_report(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
+async fn report(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
     if user.status != UserStatus::Active || user.role < Role::Manager {
         return Ok(None);
     }
-    let Period { since, until } = params(delivery)?;
-    let (created, completed) = store::stats::count_tasks_between(&cx.db, since, until).await?;
-    let counts = store::stats::count_tasks(&cx.db, cx.now()).await?;
-    let total = |of: fn(&store::stats::TaskCount) -> i64| -> u64 {
-        counts.iter().map(of).sum::<i64>().unsigned_abs()
-    };
-    let with_status = |status: TaskStatus| -> u64 {
-        let of_status = counts.iter().filter(|count| count.status == status);
-        of_status
-            .map(|count| count.count)
-            .sum::<i64>()
-            .unsigned_abs()
-    };
-    Ok(Some(Content::TaskReport(TaskReport {
-        since,
-        until,
-        created,
-        completed,
-        open_pending: with_status(TaskStatus::Pending),
-        open_in_progress: with_status(TaskStatus::InProgress),
-        overdue: total(|count| count.overdue),
-        unassigned: total(|count| count.unassigned),
-    })))
+    let report = task_report::gather(cx, params(delivery)?, user.zone()).await?;
+    Ok(Some(Content::TaskReport(Box::new(report))))
 }
 
 /// None when there are none any more, or they are not for the recipient to decide any more.

@@ -25,6 +25,7 @@ pub mod report;
 pub mod second_factor;
 pub mod session;
 pub mod task;
+mod task_report;
 pub mod user;
 pub mod waiting;
 

@@ -27,6 +27,7 @@ pub mod paused_mail;
 pub mod plan;
 mod postgres;
 mod prune;
+pub mod report;
 pub mod reset_token;
 mod search;
 pub mod second_factor;

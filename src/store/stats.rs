@@ -3,9 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func};
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::Source;
@@ -113,26 +111,8 @@ pub async fn count_own_tasks(
     counts.ok_or_else(|| Error::internal("a count without a group gave no row"))
 }
 
-/// Tasks created, and tasks completed, from `since` on and before `until`.
-pub async fn count_tasks_between(
-    source: &impl Source,
-    since: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<(u64, u64)> {
-    let count = async |column: task::Column| {
-        task::Entity::find()
-            .filter(column.gte(since))
-            .filter(column.lt(until))
-            .count(source.connection())
-            .await
-    };
-    Ok((
-        count(task::Column::CreatedAt).await?,
-        count(task::Column::CompletedAt).await?,
-    ))
-}
-
-fn count_where(condition: Expr) -> Expr {
+/// How many rows of the group meet the condition.
+pub(super) fn count_where(condition: Expr) -> Expr {
     Func::coalesce([
         Expr::from(Func::sum(
             CaseStatement::new().case(condition, 1).finally(0),

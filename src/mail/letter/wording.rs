@@ -1,10 +1,12 @@
 //! What each mail says: its subject and its parts, from plain facts. No word in
 //! here is from a user, except where a quotation or a name stands.
 
+mod report;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::super::content::{Content, SecretLink, TaskReport};
+use super::super::content::{Content, SecretLink};
 use super::super::user_text;
 use super::{Part, tasks};
 use crate::entity::{Role, SecondFactorChange};
@@ -26,7 +28,12 @@ fn quote(text: &str) -> Part {
     )
 }
 
-pub(super) fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Vec<Part>) {
+pub(super) fn word(
+    content: &Content,
+    zone: Tz,
+    public_url: &str,
+    chart_id: &str,
+) -> (String, Vec<Part>) {
     let open = || Part::Link {
         label: "Open Muster",
         url: public_url.to_owned(),
@@ -106,13 +113,9 @@ pub(super) fn word(content: &Content, zone: Tz, public_url: &str) -> (String, Ve
             invitation(link, *role, invited_by, &instant(*expires_at, zone)),
         ),
         Content::TaskReport(report) => {
-            let subject = format!(
-                "Task report: {} created, {} completed, {} overdue",
-                report.created, report.completed, report.overdue
-            );
-            let mut parts = task_report(report, zone);
+            let mut parts = report::parts(report, zone, chart_id);
             parts.push(open());
-            return (subject, parts);
+            return (report::subject(report), parts);
         }
         Content::ApprovalWaiting {
             sign_ups,
@@ -300,23 +303,6 @@ fn rejected(reason: &str) -> Vec<Part> {
         "If you think that this is a mistake, please talk to an admin of your organisation.",
     ));
     parts
-}
-
-fn task_report(report: &TaskReport, zone: Tz) -> Vec<Part> {
-    vec![
-        paragraph(format!("Since {}:", instant(report.since, zone))),
-        Part::Figures(vec![
-            ("Created", report.created),
-            ("Completed", report.completed),
-        ]),
-        paragraph(format!("On {}:", instant(report.until, zone))),
-        Part::Figures(vec![
-            ("Pending", report.open_pending),
-            ("In progress", report.open_in_progress),
-            ("Overdue", report.overdue),
-            ("Assigned to nobody", report.unassigned),
-        ]),
-    ]
 }
 
 /// On the recipient's clock. The offset tells the two hours apart that a clock shows twice.

@@ -1,4 +1,5 @@
 mod hostile;
+mod reports;
 mod wording;
 
 use chrono_tz::Tz;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::entity::{Role, SecondFactorChange};
-use crate::mail::content::{SecretLink, TaskReport};
+use crate::mail::content::SecretLink;
 
 const ID: DeliveryId = DeliveryId(Uuid::from_u128(0x0198_c0de_0000_7000_8000_0000_0000_0007));
 const LINK: &str = "https://muster.example/reset-password#token=aGVsbG8td29ybGQ_x-y";
@@ -49,16 +50,7 @@ fn every_content() -> [Content; 14] {
             valid_minutes: 30,
         },
         Content::PasswordChanged { at: noon() },
-        Content::TaskReport(TaskReport {
-            since: "2025-12-29T03:00:00Z".parse().unwrap(),
-            until: "2026-01-05T03:00:00Z".parse().unwrap(),
-            created: 12,
-            completed: 9,
-            open_pending: 104,
-            open_in_progress: 7,
-            overdue: 3,
-            unassigned: 0,
-        }),
+        Content::TaskReport(Box::new(reports::report())),
         second_factor(SecondFactorChange::Enabled),
         second_factor(SecondFactorChange::Disabled),
         second_factor(SecondFactorChange::Reset),
@@ -111,14 +103,56 @@ struct Read {
     headers: Vec<(String, String)>,
     text: String,
     html: String,
+    /// What the HTML shows.
+    pictures: Vec<File>,
+    attachments: Vec<File>,
+}
+
+struct File {
+    headers: Vec<(String, String)>,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    fn new(part: &ParsedMail) -> Self {
+        Self {
+            headers: headers(part),
+            bytes: part.get_body_raw().unwrap(),
+        }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        &found.unwrap_or_else(|| panic!("no {name}")).1
+    }
+}
+
+fn headers(part: &ParsedMail) -> Vec<(String, String)> {
+    let header = |header: &mailparse::MailHeader| (header.get_key(), header.get_value());
+    part.headers.iter().map(header).collect()
+}
+
+/// The parts of a multipart of this kind.
+fn parts<'a, 'b>(part: &'a ParsedMail<'b>, kind: &str) -> &'a [ParsedMail<'b>] {
+    assert_eq!(part.ctype.mimetype, format!("multipart/{kind}"));
+    &part.subparts
 }
 
 impl Read {
     fn new(message: &[u8]) -> Self {
         let mail = parse_mail(message).unwrap();
-        assert_eq!(mail.ctype.mimetype, "multipart/alternative");
-        let [text, html] = mail.subparts.as_slice() else {
-            panic!("{} parts", mail.subparts.len());
+        let (said, attachments) = if mail.ctype.mimetype == "multipart/mixed" {
+            parts(&mail, "mixed").split_first().unwrap()
+        } else {
+            (&mail, &[][..])
+        };
+        let [text, shown] = parts(said, "alternative") else {
+            panic!("{} parts", said.subparts.len());
+        };
+        let (html, pictures) = if shown.ctype.mimetype == "multipart/related" {
+            parts(shown, "related").split_first().unwrap()
+        } else {
+            (shown, &[][..])
         };
         let body = |part: &ParsedMail, mimetype: &str| {
             assert_eq!(part.ctype.mimetype, mimetype);
@@ -128,11 +162,9 @@ impl Read {
         Self {
             text: body(text, "text/plain"),
             html: body(html, "text/html"),
-            headers: mail
-                .headers
-                .iter()
-                .map(|header| (header.get_key(), header.get_value()))
-                .collect(),
+            headers: headers(&mail),
+            pictures: pictures.iter().map(File::new).collect(),
+            attachments: attachments.iter().map(File::new).collect(),
         }
     }
 

@@ -1,12 +1,9 @@
-//! Figures: they agree with the lists, and the report by mail agrees with them.
+//! Figures: they agree with the lists.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{
-    DASHBOARD, Person, REQUEST_TASK_REPORT, SET_USER_ROLE, STATS, TASKS, TestApp, UPDATE_PROFILE,
-    USERS, assert_mail,
-};
+use crate::support::{DASHBOARD, Person, STATS, TASKS, TestApp, UPDATE_PROFILE, USERS};
 
 async fn count(person: &Person, list: &str, filter: Value) -> Value {
     let operation = if list == "users" { USERS } else { TASKS };
@@ -14,15 +11,15 @@ async fn count(person: &Person, list: &str, filter: Value) -> Value {
     answer.succeeds().data(&format!("{list}.totalCount"))
 }
 
-struct House {
-    app: TestApp,
-    ada: Person,
-    mia: Person,
-    eve: Person,
+pub(super) struct House {
+    pub(super) app: TestApp,
+    pub(super) ada: Person,
+    pub(super) mia: Person,
+    pub(super) eve: Person,
 }
 
 /// People of every kind, and tasks of every kind, some of them Eve's.
-async fn busy_house() -> House {
+pub(super) async fn busy_house() -> House {
     let app = TestApp::start().await;
     let ada = app.admin("ada").await;
     let (mia, eve) = (app.manager("mia").await, app.employee("eve").await);
@@ -149,82 +146,4 @@ async fn the_dashboard_counts_ones_own_tasks_by_ones_own_clock() {
     let answer = eve.asks(DASHBOARD, json!({})).await.succeeds();
     assert_eq!(answer.data("dashboard.completedLast7Days"), 0);
     assert_eq!(answer.data("dashboard.overdueTasks"), 4);
-}
-
-#[tokio::test]
-async fn a_report_comes_by_mail_to_whoever_asked() {
-    let House { app, ada, mia, .. } = &Box::pin(busy_house()).await;
-    app.clock.advance(TimeDelta::minutes(1));
-    let answer = mia.asks(REQUEST_TASK_REPORT, json!({})).await.succeeds();
-    assert_eq!(answer.data("requestTaskReport.queued"), true);
-    app.runs_all_jobs().await;
-    assert_mail("task-report", &mia.inbox().last());
-    assert_eq!(ada.inbox().count("task-report"), 0);
-}
-
-#[tokio::test]
-async fn a_report_covers_the_time_that_was_asked_for() {
-    let House { app, mia, .. } = &Box::pin(busy_house()).await;
-    let report = async |since: i64, until: i64| {
-        let (since, until) = (
-            app.in_(TimeDelta::milliseconds(since)),
-            app.in_(TimeDelta::milliseconds(until)),
-        );
-        let input = json!({ "input": { "since": since, "until": until } });
-        mia.asks(REQUEST_TASK_REPORT, input).await.succeeds();
-        app.runs_all_jobs().await;
-        mia.inbox().last().subject
-    };
-    // Everything was created and completed just now, at 0: from the first instant, before the last.
-    assert_eq!(
-        report(0, 1).await,
-        "Task report: 8 created, 2 completed, 2 overdue"
-    );
-    assert_eq!(
-        report(-1, 0).await,
-        "Task report: 0 created, 0 completed, 2 overdue"
-    );
-    assert_eq!(
-        report(1, 2).await,
-        "Task report: 0 created, 0 completed, 2 overdue"
-    );
-}
-
-#[tokio::test]
-async fn a_report_that_ends_before_it_begins_is_refused() {
-    let app = TestApp::start().await;
-    let mia = app.manager("mia").await;
-    let (earlier, later) = (
-        app.in_(TimeDelta::zero()),
-        app.in_(TimeDelta::milliseconds(1)),
-    );
-    let input = json!({ "input": { "since": later, "until": earlier } });
-    let answer = mia.asks(REQUEST_TASK_REPORT, input).await;
-    answer.refused_for(&["input.until INVALID"]);
-    let input = json!({ "input": { "since": earlier, "until": earlier } });
-    mia.asks(REQUEST_TASK_REPORT, input).await.succeeds();
-    app.runs_all_jobs().await;
-}
-
-#[tokio::test]
-async fn a_report_is_not_sent_to_who_may_not_see_its_figures_any_more() {
-    let House { app, ada, mia, .. } = &Box::pin(busy_house()).await;
-    mia.asks(REQUEST_TASK_REPORT, json!({})).await.succeeds();
-    let input = json!({ "userId": mia.id(), "role": "EMPLOYEE" });
-    ada.asks(SET_USER_ROLE, json!({ "input": input }))
-        .await
-        .succeeds();
-    app.runs_all_jobs().await;
-    assert_eq!(mia.inbox().count("task-report"), 0);
-}
-
-#[tokio::test]
-async fn every_report_that_is_asked_for_is_sent() {
-    let app = TestApp::start().await;
-    let mia = app.manager("mia").await;
-    for _ in 0..2 {
-        mia.asks(REQUEST_TASK_REPORT, json!({})).await.succeeds();
-    }
-    app.runs_all_jobs().await;
-    assert_eq!(mia.inbox().count("task-report"), 2);
 }

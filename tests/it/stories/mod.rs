@@ -20,6 +20,7 @@ mod moving;
 mod passwords;
 mod program;
 mod reminders;
+mod reports;
 mod search;
 mod second_factors;
 mod sessions;

@@ -46,6 +46,17 @@ pub struct Mail {
     pub text: String,
     pub html: String,
     pub headers: Vec<(String, String)>,
+    /// The files that go along, those that the HTML shows included.
+    pub attachments: Vec<Attachment>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    pub name: String,
+    pub media_type: String,
+    /// What the HTML shows it by.
+    pub content_id: Option<String>,
+    pub bytes: Vec<u8>,
 }
 
 impl Mail {
@@ -64,7 +75,15 @@ impl Mail {
                 .iter()
                 .map(|header| (header.get_key(), header.get_value()))
                 .collect(),
+            attachments: mail.parts().filter_map(attachment).collect(),
         }
+    }
+
+    #[track_caller]
+    pub fn attachment(&self, media_type: &str) -> &Attachment {
+        let mut attachments = self.attachments.iter();
+        let found = attachments.find(|attachment| attachment.media_type == media_type);
+        found.unwrap_or_else(|| panic!("no {media_type} in {self}"))
     }
 
     /// Whether it goes to this address, whatever name stands before it.
@@ -105,6 +124,29 @@ fn part(mail: &ParsedMail<'_>, media_type: &str) -> String {
         .unwrap_or_default()
 }
 
+fn attachment(part: &ParsedMail<'_>) -> Option<Attachment> {
+    let name = part.get_content_disposition().params.remove("filename")?;
+    let content_id = part.headers.get_first_value("Content-ID");
+    Some(Attachment {
+        name,
+        media_type: part.ctype.mimetype.clone(),
+        content_id: content_id.map(|id| id.trim_matches(['<', '>']).to_owned()),
+        bytes: part.get_body_raw().unwrap(),
+    })
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            media_type,
+            bytes,
+            ..
+        } = self;
+        write!(f, "{name} ({media_type}, {} bytes)", bytes.len())
+    }
+}
+
 /// What a reader sees of it. Which mail it is, to machines, is in `headers`.
 impl fmt::Display for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,7 +155,20 @@ impl fmt::Display for Mail {
         writeln!(f, "Subject: {}", self.subject)?;
         writeln!(f, "X-Muster-Mail: {}", self.kind)?;
         writeln!(f, "\n{}", self.text.trim_end())?;
-        writeln!(f, "\n-- as HTML --\n{}", self.html.trim_end())
+        let mut html = self.html.trim_end().to_owned();
+        for attachment in &self.attachments {
+            if let Some(id) = &attachment.content_id {
+                html = html.replace(id, &attachment.name);
+            }
+        }
+        writeln!(f, "\n-- as HTML --\n{html}")?;
+        for attachment in &self.attachments {
+            let Attachment {
+                name, media_type, ..
+            } = attachment;
+            writeln!(f, "\n-- attached: {name} ({media_type}) --")?;
+        }
+        Ok(())
     }
 }
 

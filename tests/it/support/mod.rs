@@ -18,7 +18,7 @@ pub use answer::Answer;
 pub use app::TestApp;
 pub use authenticator::Authenticator;
 pub use database::TestDatabase;
-pub use inbox::assert_mail;
+pub use inbox::{Mail, assert_mail};
 pub use operation::*;
 pub use person::{PASSWORD, Person};
 pub use statements::Statements;

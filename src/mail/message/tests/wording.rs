@@ -176,39 +176,6 @@ fn a_changed_password_is_told_on_the_clock_of_its_owner() {
 }
 
 #[test]
-fn a_task_report_lines_its_figures_up() {
-    let mail = read(&ada(), &every_content()[5]);
-    assert_snapshot!(mail.as_text(), @"
-    X-Muster-Mail: task-report
-    Subject: Task report: 12 created, 9 completed, 3 overdue
-
-    Hello Ada Lovelace,
-
-    Since Monday, 29 December 2025, 09:00 (Asia/Dhaka, UTC+06:00):
-
-    Created                       12
-    Completed                      9
-
-    On Monday, 5 January 2026, 09:00 (Asia/Dhaka, UTC+06:00):
-
-    Pending                      104
-    In progress                    7
-    Overdue                        3
-    Assigned to nobody             0
-
-    Open Muster:
-    https://muster.example
-
-    -- 
-    Muster
-    https://muster.example
-    ");
-    for figure in ["12", "9", "104", "7", "3", "0"] {
-        assert!(mail.html.contains(&format!(">{figure}</td>")), "{figure}");
-    }
-}
-
-#[test]
 fn a_second_factor_that_was_enabled_is_told_with_what_follows() {
     let mail = read(&ada(), &second_factor(SecondFactorChange::Enabled));
     assert_snapshot!(mail.as_text(), @"

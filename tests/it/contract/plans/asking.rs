@@ -74,6 +74,7 @@ impl Asking {
         self.approvals().await;
         self.people_at_the_door().await;
         self.figures().await;
+        self.reports().await;
         self.changes().await;
         // Whatever the server still has to say about the statement before comes with this one.
         self.db.ready().await.unwrap();
@@ -276,12 +277,56 @@ impl Asking {
             let own = stats::count_own_tasks(&db, user_id(id), now(), today, lately);
             self.case("figures of a user", Kind::Lookup, own).await;
         }
-        let lately = stats::count_tasks_between(&db, lately, now());
-        self.case("figures of a week", Kind::Lookup, lately).await;
         let all = stats::count_users(&db);
         self.case("figures of all users", Kind::Lookup, all).await;
         let all = stats::count_tasks(&db, now());
         self.case("figures of all tasks", Kind::Lookup, all).await;
+    }
+
+    /// What a report on a week asks for besides.
+    pub(super) async fn reports(&mut self) {
+        let (db, look) = (self.db.clone(), Kind::Lookup);
+        let period = Period {
+            since: now() - TimeDelta::days(7),
+            until: now(),
+        };
+        let first = reports::find_first_creation(&db);
+        self.case("first task", look, first).await;
+        let days: Vec<_> = (0..=7)
+            .map(|day| period.since + TimeDelta::days(day))
+            .collect();
+        for happening in [Happening::Creation, Happening::Completion] {
+            let name = format!("{happening:?} by day");
+            let counts = reports::count_between(&db, happening, &days);
+            let counts = self.case(name, look, counts).await;
+            assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        }
+        let busiest = reports::list_busiest(&db, now(), 10);
+        let busiest = self.case("who has most open tasks", look, busiest).await;
+        let ids: Vec<UserId> = busiest.iter().map(|count| count.assignee_id).collect();
+        assert_eq!((ids.len(), ids[0]), (10, user_id(1)));
+        let completed = reports::count_completed_of(&db, &ids, period);
+        self.case("what they completed", look, completed).await;
+        for which in [Completed::Within, Completed::Elsewhere] {
+            let name = format!("tasks completed {which:?}");
+            let count = reports::count_completed(&db, which, period);
+            self.count(&name, TASKS, count).await;
+            let beginning = window(None);
+            let first = reports::list_completed(&db, which, period, &beginning);
+            let first = self.case(format!("{name}, first"), look, first).await;
+            let start = end_of(&first, |row| Position {
+                key: SortKey::Instant(match which {
+                    Completed::Within => row.completed_at.unwrap(),
+                    Completed::Elsewhere => row.created_at,
+                }),
+                id: row.id.0,
+            });
+            if start.is_some() {
+                let window = window(start);
+                let next = reports::list_completed(&db, which, period, &window);
+                self.case(format!("{name}, next"), look, next).await;
+            }
+        }
     }
 
     /// What transactions look for; none of them is committed.
