@@ -18,6 +18,7 @@ use crate::redis::Redis;
 use crate::service::{Client, Context};
 use crate::store::{self, Address, Db};
 use crate::worker::Worker;
+use crate::worker_health::WorkerHealth;
 use crate::{graphql, http};
 
 #[derive(Clone)]
@@ -104,6 +105,7 @@ impl App {
             cache: Cache::new(shared, metrics.clone()),
             limiter,
             metrics,
+            worker_health: WorkerHealth::default(),
             client: Client::default(),
         };
         Ok(Self { cx, mailer, redis })
@@ -111,6 +113,11 @@ impl App {
 
     pub fn router(&self) -> axum::Router {
         http::router(self.cx.clone(), graphql::schema(&self.cx.settings))
+    }
+
+    /// For those who watch over a process that only works.
+    pub fn watch_router(&self) -> axum::Router {
+        http::watch_router(self.cx.clone())
     }
 
     /// Carries events to and from the other processes on this database, until it is cancelled.

@@ -83,6 +83,8 @@ pub struct Settings {
     pub rate_limit: bool,
     pub metrics_token: Option<Secret>,
     pub worker: bool,
+    /// None where `muster worker` answers nobody.
+    pub worker_listen: Option<SocketAddr>,
     /// Where traces go, if anywhere.
     pub otlp_endpoint: Option<Url>,
     pub log: String,
@@ -196,6 +198,10 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         rate_limit: reader.choice("RATE_LIMIT", ["on", "off"]),
         metrics_token: reader.optional("METRICS_TOKEN").map(Secret::new),
         worker: reader.choice("WORKER", ["on", "off"]),
+        worker_listen: reader.optional_parsed(
+            "WORKER_LISTEN",
+            "an address and port, such as 127.0.0.1:8001",
+        ),
         otlp_endpoint: reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT"),
         log: reader.log_filter("LOG"),
         log_format: reader.log_format("LOG_FORMAT"),
@@ -384,6 +390,7 @@ mod tests {
             ("DATABASE_CONNECTIONS", "none"),
             ("DATABASE_TIMEOUT", "1ms"),
             ("SIGN_UP_DOMAINS", "example.com,ada@example.com"),
+            ("WORKER_LISTEN", "8001"),
         ])
         .unwrap_err();
         for name in [
@@ -408,6 +415,7 @@ mod tests {
             "DATABASE_CONNECTIONS",
             "DATABASE_TIMEOUT",
             "SIGN_UP_DOMAINS",
+            "WORKER_LISTEN",
         ] {
             let lines = mistakes
                 .iter()

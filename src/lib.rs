@@ -27,3 +27,4 @@ pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod worker;
+pub mod worker_health;

@@ -57,6 +57,11 @@ struct LimitLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabel {
+    part: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: String,
 }
@@ -101,6 +106,7 @@ struct Inner {
     oldest_due_seconds: Gauge,
     redis_up: Gauge<i64, AtomicI64>,
     worker_up: Gauge<i64, AtomicI64>,
+    worker_restarts: Family<PartLabel, Counter>,
     redis_errors: Counter<u64, AtomicU64>,
     redis_is_up: AtomicBool,
     redis_has_refused: AtomicBool,
@@ -204,6 +210,11 @@ impl Default for Metrics {
                 "1 while this process works on jobs",
                 Gauge::default()
             ),
+            worker_restarts: register!(
+                "worker_restarts",
+                "Times that a part of this process's worker was started again",
+                Family::default()
+            ),
             redis_errors: register!(
                 "redis_errors",
                 "Calls to Redis that failed",
@@ -293,6 +304,11 @@ impl Metrics {
 
     pub fn worker_is(&self, up: bool) {
         self.0.worker_up.set(up.into());
+    }
+
+    pub fn worker_restarted(&self, part: &'static str) {
+        let label = PartLabel { part };
+        self.0.worker_restarts.get_or_create(&label).inc();
     }
 
     /// Notes that Redis answered; true when it had not before.

@@ -55,6 +55,7 @@ settings! {
     "RATE_LIMIT", Some("on"), "on, or off for tests and benchmarks, where nothing is too often; docs/security.md has the limits.";
     "METRICS_TOKEN", None, "Bearer token for /metrics; without one only callers on loopback are answered.";
     "WORKER", Some("on"), "on, or off when this process shall serve only.";
+    "WORKER_LISTEN", None, "Address and port where `muster worker` answers /healthz, /readyz and /metrics, such as 127.0.0.1:8001; nowhere when absent.";
     "LOG", Some("info"), "What is logged, as a tracing filter such as info,muster=debug.";
     "OTEL_EXPORTER_OTLP_ENDPOINT", None, "OpenTelemetry collector that traces are sent to by OTLP over HTTP, such as http://localhost:4318.";
     "LOG_FORMAT", None, "text or json; when absent, text on a terminal and json elsewhere.";

@@ -74,6 +74,16 @@ impl<'a> Reader<'a> {
         self.value(name, expected, |text| text.parse().ok())
     }
 
+    /// None when absent.
+    pub fn optional_parsed<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        let text = self.optional(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.mistake(name, format_args!("must be {expected}"));
+        }
+        value
+    }
+
     /// Whether the first of two words was chosen.
     pub fn choice(&mut self, name: &str, [yes, no]: [&str; 2]) -> bool {
         self.value(name, &format!("{yes} or {no}"), |text| match text {

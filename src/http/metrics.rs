@@ -9,26 +9,26 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use super::{Shared, not_found};
+use super::not_found;
 use crate::config::Secret;
-use crate::service::waiting;
+use crate::service::{Context, waiting};
 
 pub(super) async fn metrics(
-    State(shared): State<Shared>,
+    State(cx): State<Context>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    let token = shared.cx.settings.metrics_token.as_ref();
+    let token = cx.settings.metrics_token.as_ref();
     if !may_read(token, peer, &headers) {
         return not_found().await.into_response();
     }
-    waiting::measure(&shared.cx).await;
+    waiting::measure(&cx).await;
     (
         [(
             header::CONTENT_TYPE,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
         )],
-        shared.cx.metrics.text(),
+        cx.metrics.text(),
     )
         .into_response()
 }

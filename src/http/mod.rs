@@ -9,6 +9,7 @@ mod caller;
 mod cookie;
 mod endpoint;
 mod framing;
+mod health;
 mod layers;
 mod metrics;
 mod page;
@@ -19,9 +20,9 @@ mod unsubscribe;
 mod watched;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::FromRef;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::graphql::{self, Schema};
@@ -38,6 +39,13 @@ struct Shared {
     proxies: caller::Proxies,
 }
 
+impl FromRef<Shared> for Context {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.cx.clone()
+    }
+}
+
+/// What a process that serves answers.
 pub fn router(cx: Context, schema: Schema) -> Router {
     let introspection = cx.settings.introspection;
     let layers = layers::Layers::new(&cx);
@@ -58,8 +66,8 @@ pub fn router(cx: Context, schema: Schema) -> Router {
             get(unsubscribe::ask).post(unsubscribe::stop),
         )
         .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready));
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready_to_serve));
     if introspection {
         routes = routes.route("/schema.graphql", get(sdl));
     }
@@ -70,18 +78,16 @@ pub fn router(cx: Context, schema: Schema) -> Router {
     layers.around(routes)
 }
 
-async fn alive() -> &'static str {
-    "alive\n"
-}
-
-async fn ready(State(shared): State<Shared>) -> Response {
-    match shared.cx.db.ready().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
-        }
-    }
+/// What a process that only works answers: those who watch over it, and nobody else.
+pub fn watch_router(cx: Context) -> Router {
+    let layers = layers::Layers::new(&cx);
+    let routes = Router::new()
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready_to_work))
+        .with_state(cx)
+        .fallback(not_found);
+    layers.around(routes)
 }
 
 async fn sdl() -> impl IntoResponse {

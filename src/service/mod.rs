@@ -49,6 +49,7 @@ use crate::generator::Generator;
 use crate::limit::Limiter;
 use crate::metrics::Metrics;
 use crate::store::{self, Db, Lock, Tx};
+use crate::worker_health::WorkerHealth;
 
 /// What every verb works with. Cheap to clone; one per process, and of it one per request.
 #[derive(Clone)]
@@ -64,6 +65,7 @@ pub struct Context {
     pub cache: Cache,
     pub limiter: Limiter,
     pub metrics: Metrics,
+    pub worker_health: WorkerHealth,
     /// Where the request came from; nowhere for what Muster does by itself.
     pub client: Client,
 }

@@ -6,6 +6,7 @@
 mod deliver;
 mod planner;
 mod queue;
+mod supervision;
 mod sweep;
 
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,8 @@ use crate::mail::{Letterhead, Mailer};
 use crate::service::Context;
 use crate::service::delivery::letterhead;
 use crate::store;
+use crate::worker_health::WorkerPart;
+use supervision::Supervision;
 
 #[derive(Clone)]
 pub struct Worker {
@@ -36,11 +39,22 @@ impl Worker {
 
     /// Works until it is cancelled, and then finishes what is in flight.
     pub async fn run(&self, cancel: CancellationToken) {
+        let [queue, sweep, planner] = [WorkerPart::Queue, WorkerPart::Sweep, WorkerPart::Planner]
+            .map(|part| self.supervision(part));
         tokio::join!(
-            queue::run(self, cancel.clone()),
-            sweep::run(self, cancel.clone()),
-            planner::run(self, cancel)
+            queue.keep_up(&cancel, || queue::run(self, &queue, cancel.clone())),
+            sweep.keep_up(&cancel, || sweep::run(self, &sweep, cancel.clone())),
+            planner.keep_up(&cancel, || planner::run(self, &planner, cancel.clone())),
         );
+    }
+
+    fn supervision(&self, part: WorkerPart) -> Supervision {
+        Supervision {
+            part,
+            health: self.cx.worker_health.clone(),
+            metrics: self.cx.metrics.clone(),
+            generator: self.cx.generator.clone(),
+        }
     }
 
     /// Carries out every job that is due by the clock, one after the other, and says how many.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use super::supervision::Supervision;
 use crate::error::Result;
 use crate::service::planner;
 
@@ -15,26 +16,30 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Between two looks for people who have no plans.
 const ADOPT_EVERY: Duration = Duration::from_hours(1);
 
-pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
+/// Plans until it is cancelled.
+pub(super) async fn run(
+    worker: &Worker,
+    supervision: &Supervision,
+    cancel: CancellationToken,
+) -> Result<()> {
     let mut adopted: Option<Instant> = None;
     loop {
         let is_time = adopted.is_none_or(|adopted| adopted.elapsed() >= ADOPT_EVERY);
         if is_time {
             match planner::adopt(&worker.cx).await {
                 Ok(()) => adopted = Some(Instant::now()),
-                Err(error) => {
-                    tracing::warn!(%error, "people without plans could not be looked for; it is tried again");
-                }
+                Err(error) => supervision.fails(&error),
             }
         }
         tokio::select! {
-            () = cancel.cancelled() => return,
-            planned = plan_all(worker) => if let Err(error) = planned {
-                tracing::warn!(%error, "planning failed; it is tried again");
+            () = cancel.cancelled() => return Ok(()),
+            planned = plan_all(worker) => match planned {
+                Ok(()) => supervision.works(),
+                Err(error) => supervision.fails(&error),
             },
         }
         tokio::select! {
-            () = cancel.cancelled() => return,
+            () = cancel.cancelled() => return Ok(()),
             () = tokio::time::sleep(PAUSE) => {}
         }
     }

@@ -1,6 +1,6 @@
-//! Runs apalis under supervision. It ends when the database is away for longer
-//! than a few seconds, and must not start again under a name that it had before;
-//! so each round has a new name, and rounds that fail are paused between.
+//! Runs apalis, one round at a time: it ends when the database is away for longer
+//! than a few seconds, and must not start again under a name that it had before. So
+//! each round has a new name; `supervision` starts the next one.
 
 use std::pin::Pin;
 use std::task::{Context as PollContext, Poll};
@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use super::supervision::Supervision;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::job::Job;
@@ -28,40 +29,19 @@ const HEARTBEATS_MISSED: usize = 3;
 /// How often the queue is looked at when nobody wakes it.
 const POLL: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(20);
-const PAUSE_FIRST: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(3);
 /// A connection that went silent does not close in good order.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How often it is asked whether the database still answers the queue.
 const WATCH: Duration = Duration::from_secs(5);
+/// A round that lasts this long has come to work.
+const STARTED: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
-    let mut pause = PAUSE_FIRST;
-    while !cancel.is_cancelled() {
-        let began = tokio::time::Instant::now();
-        worker.cx.metrics.worker_is(true);
-        let ended = run_round(worker, cancel.clone()).await;
-        worker.cx.metrics.worker_is(false);
-        match ended {
-            Ok(()) if cancel.is_cancelled() => return,
-            Ok(()) => tracing::error!("the job queue stopped; it is started again"),
-            Err(error) => {
-                tracing::error!(%error, "the job queue stopped; it is started again");
-            }
-        }
-        pause = if began.elapsed() > Duration::from_mins(1) {
-            PAUSE_FIRST
-        } else {
-            (pause * 2).min(PAUSE_MAX)
-        };
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
+/// Works until it is cancelled, or cannot any more.
+pub(super) async fn run(
+    worker: &Worker,
+    supervision: &Supervision,
+    cancel: CancellationToken,
+) -> Result<()> {
     let pool = worker.cx.db.job_pool().await?;
     let round: u64 = u64::from_be_bytes(worker.cx.generator.bytes());
     let name = format!("muster-{}-{round:016x}", std::process::id());
@@ -89,39 +69,52 @@ async fn run_round(worker: &Worker, cancel: CancellationToken) -> Result<()> {
         JobPool::Sqlite(pool) => monitor!(apalis_sqlite, SqliteStorage, pool),
         JobPool::Postgres(pool) => monitor!(apalis_postgres, PostgresStorage, pool),
     };
-    let watched = pool.clone();
+    let (watched, supervision) = (pool.clone(), supervision.clone());
+    let went_silent = CancellationToken::new();
+    let tells = went_silent.clone();
     let stop = async move {
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = silent(&watched) => {
-                tracing::error!("the database does not answer the job queue any more");
-            }
+            () = silent(&watched, &supervision) => tells.cancel(),
         }
         Ok(())
     };
-    let ended = monitor
+    let mut ended = monitor
         .shutdown_timeout(DRAIN)
         .run_with_signal(stop)
         .await
         .map_err(Error::internal);
+    if ended.is_ok() && went_silent.is_cancelled() {
+        ended = Err(does_not_answer());
+    }
     if tokio::time::timeout(CLOSING, pool.close()).await.is_err() {
         tracing::warn!("connections of the job queue were left to themselves");
     }
     ended
 }
 
-/// Returns when the database has not answered twice in a row. apalis itself would wait for as long
-/// as the connection stays open, which may be a quarter of an hour after the other end is gone.
-async fn silent(pool: &JobPool) {
+/// Tells whether the round works, and returns when the database has not answered twice in a row.
+/// apalis itself would wait for as long as the connection stays open, which may be a quarter of an
+/// hour after the other end is gone.
+async fn silent(pool: &JobPool, supervision: &Supervision) {
     let mut unanswered = 0;
+    let mut pause = STARTED;
     while unanswered < 2 {
-        tokio::time::sleep(WATCH).await;
+        tokio::time::sleep(pause).await;
+        pause = WATCH;
         let answers = tokio::time::timeout(WATCH, pool.answers());
-        unanswered = match answers.await {
-            Ok(true) => 0,
-            Ok(false) | Err(_) => unanswered + 1,
-        };
+        if let Ok(true) = answers.await {
+            unanswered = 0;
+            supervision.works();
+        } else {
+            unanswered += 1;
+            supervision.fails(&does_not_answer());
+        }
     }
+}
+
+fn does_not_answer() -> Error {
+    Error::Unavailable("the database does not answer the job queue".into())
 }
 
 /// A panic would end the whole worker and leave its jobs behind, so it is caught here.

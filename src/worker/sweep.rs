@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::deliver::prune_before;
+use super::supervision::Supervision;
 use crate::entity::DeliveryId;
 use crate::error::Result;
 use crate::event::Event;
@@ -31,21 +32,26 @@ const BATCH: u64 = 500;
 /// Rows that are cleared away in one transaction.
 const PRUNED: u32 = 1_000;
 
-pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
+/// Sweeps until it is cancelled.
+pub(super) async fn run(
+    worker: &Worker,
+    supervision: &Supervision,
+    cancel: CancellationToken,
+) -> Result<()> {
     // What was on its way when the last process ended died with it.
     let mut after_start = true;
     let mut pruned: Option<Instant> = None;
     loop {
         let mut pause = PAUSE;
         match announce_missed(worker, after_start).await {
-            Ok(Announced::All) => after_start = false,
-            Ok(Announced::AsManyAsFit) => {
+            Ok(announced) => {
                 after_start = false;
-                pause = PAUSE_WHEN_FULL;
+                supervision.works();
+                if matches!(announced, Announced::AsManyAsFit) {
+                    pause = PAUSE_WHEN_FULL;
+                }
             }
-            Err(error) => {
-                tracing::warn!(%error, "the sweep for missed mails failed; the next one tries again");
-            }
+            Err(error) => supervision.fails(&error),
         }
         if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE_EVERY) {
             pruned = Some(Instant::now());
@@ -57,7 +63,7 @@ pub(super) async fn run(worker: &Worker, cancel: CancellationToken) {
             }
         }
         tokio::select! {
-            () = cancel.cancelled() => return,
+            () = cancel.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}
         }
     }

@@ -162,6 +162,9 @@ describe('compose.yaml', () => {
     const { output: help } = await run(BINARY, ['--help']);
     for (const [name, { command }] of musters()) assert.match(help, new RegExp(`^ +${command[0]} `, 'm'), name);
     for (const name of ['api-1', 'api-2']) assert.equal(compose.services[name].environment.WORKER, 'off');
+    // Whoever asks for its health asks where it answers.
+    const { environment, healthcheck } = compose.services.worker;
+    assert.deepEqual(healthcheck.test, ['CMD', 'healthcheck', environment.WORKER_LISTEN.split(':').at(-1), '/readyz']);
   });
 
   test('every variable is a setting, or belongs to its image', () => {

@@ -14,6 +14,7 @@ const GROUND: &[&str] = &[
     "generator",
     "job",
     "metrics",
+    "worker_health",
 ];
 
 /// What a room may import besides the ground. `config` is for all to read, so it imports nothing

@@ -11,6 +11,7 @@ mod redis;
 mod retries;
 mod sqlite;
 mod starts;
+mod workers;
 
 /// In a long run, or in one of every day.
 #[allow(clippy::disallowed_methods, reason = "tests are told from outside")]

@@ -232,12 +232,23 @@ impl House {
 
     /// Starts a worker, and waits until it says that it works.
     pub async fn works(&self) -> Server {
-        let log = "warn,muster=info";
-        let (child, log) = self.spawns(&["worker"], &[("LOG", log)]);
+        self.works_at(&[], &[]).await
+    }
+
+    /// As `works`, for a worker that answers those who watch over it.
+    pub async fn works_and_answers(&self) -> Server {
+        let listen = free_address();
+        let url = format!("http://{listen}");
+        self.works_at(&[url], &[("WORKER_LISTEN", &listen)]).await
+    }
+
+    async fn works_at(&self, urls: &[String], settings: &[(&str, &str)]) -> Server {
+        let settings = [&[("LOG", "warn,muster=info")], settings].concat();
+        let (child, log) = self.spawns(&["worker"], &settings);
         let mut worker = Server {
             child,
             log,
-            world: Arc::new(World::at(&[], Mails::Nowhere)),
+            world: Arc::new(World::at(urls, Mails::Nowhere)),
         };
         let began = Instant::now();
         while !worker.log().contains("working") {
