@@ -16,8 +16,8 @@ use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
 use crate::service::{Client, Context};
-use crate::store::{self, Address, Db};
-use crate::worker::Worker;
+use crate::store::{self, Address, Db, JobPool};
+use crate::worker::{self, Worker};
 use crate::worker_health::WorkerHealth;
 use crate::{graphql, http};
 
@@ -26,6 +26,7 @@ pub struct App {
     pub cx: Context,
     mailer: Mailer,
     redis: Option<Redis>,
+    board: JobPool,
 }
 
 impl App {
@@ -108,11 +109,18 @@ impl App {
             worker_health: WorkerHealth::default(),
             client: Client::default(),
         };
-        Ok(Self { cx, mailer, redis })
+        let board = cx.db.job_board_pool().map_err(|error| error.to_string())?;
+        Ok(Self {
+            cx,
+            mailer,
+            redis,
+            board,
+        })
     }
 
     pub fn router(&self) -> axum::Router {
-        http::router(self.cx.clone(), graphql::schema(&self.cx.settings))
+        let schema = graphql::schema(&self.cx.settings);
+        http::router(self.cx.clone(), schema, worker::board(&self.board))
     }
 
     /// For those who watch over a process that only works.

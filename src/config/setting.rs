@@ -21,7 +21,7 @@ macro_rules! settings {
 settings! {
     "DATABASE_URL", Some("sqlite://muster.db?mode=rwc"), "The database: an SQLite file, or postgres://user:pass@host/name for several processes.";
     "DATABASE_DIRECT_URL", None, "PostgreSQL without the pooler, when DATABASE_URL goes through one in transaction mode, as PgBouncer's; for migrations, jobs and events.";
-    "DATABASE_CONNECTIONS", Some("10"), "Most connections of one process to PostgreSQL, beside three for its worker and one for events.";
+    "DATABASE_CONNECTIONS", Some("10"), "Most connections of one process to PostgreSQL, beside three for its worker, one for events and one for the job board.";
     "DATABASE_TIMEOUT", Some("3s"), "How long a statement or a lock is waited for on PostgreSQL; half of it for a free connection.";
     "REDIS_URL", None, "Redis or Valkey, redis://… or rediss://…, for what several processes share: rate limits, events and cached figures.";
     "LISTEN", Some("127.0.0.1:8000"), "Address and port to serve on.";

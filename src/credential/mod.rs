@@ -4,6 +4,7 @@
 //! to be read again, encrypted.
 
 mod access_token;
+mod board_pass;
 mod common_passwords;
 mod encryption;
 mod guessing;
@@ -15,6 +16,7 @@ mod totp;
 mod unsubscribe;
 
 pub use access_token::{AccessToken, Claims};
+pub use board_pass::BoardPass;
 pub use opaque_token::{ApiToken, ConfirmationToken, InvitationToken, RefreshToken, ResetToken};
 pub use password::{Passwords, Verdict};
 pub use recovery_code::RecoveryCode;
@@ -38,6 +40,7 @@ const REFRESH_LABEL: &str = "muster refresh token";
 const RESET_LABEL: &str = "muster reset token";
 const CONFIRMATION_LABEL: &str = "muster confirmation token";
 const INVITATION_LABEL: &str = "muster invitation token";
+const BOARD_LABEL: &str = "muster job board pass";
 
 /// Makes tokens and tells whether they are ours.
 #[derive(Clone)]
@@ -176,6 +179,18 @@ impl Tokens {
         UnsubscribeToken::verify(text, &self.keys)
     }
 
+    /// Lets a browser see the job board for as long as this session lasts. It follows from the id by
+    /// a key that is not in the database.
+    pub fn board_pass(&self, id: SessionId) -> BoardPass {
+        BoardPass::new(id, self.derived(BOARD_LABEL, id.0))
+    }
+
+    /// The session that a pass names, if it is one of ours. Whether the session lasts is for the
+    /// store to say.
+    pub fn verify_board_pass(&self, text: &str) -> Option<SessionId> {
+        BoardPass::verify(text, |id| self.all_derived(BOARD_LABEL, id.0))
+    }
+
     fn derived(&self, label: &'static str, id: Uuid) -> [u8; 32] {
         let derived = self.all_derived(label, id).next();
         derived.unwrap_or_else(|| self.generator.bytes())
@@ -285,6 +300,43 @@ mod tests {
         holds!(ResetTokenId, reset, reset_matching);
         holds!(EmailConfirmationId, confirmation, confirmation_matching);
         holds!(InvitationId, invitation, invitation_matching);
+    }
+
+    #[test]
+    fn a_pass_names_its_session_to_whoever_has_the_secret_and_is_no_other_token() {
+        let clock = Clock::fake(noon());
+        let ours = tokens(SECRET, &[], &clock);
+        let id = SessionId(Uuid::from_u128(7));
+        let pass = ours.board_pass(id);
+        assert_eq!(ours.verify_board_pass(pass.expose()), Some(id));
+        let later = tokens(EARLIER, &[SECRET], &clock);
+        assert_eq!(later.verify_board_pass(pass.expose()), Some(id));
+        let stranger = tokens(EARLIER, &[], &clock);
+        assert_eq!(stranger.verify_board_pass(pass.expose()), None);
+        // That of another session, with a character changed, cut short, or none at all.
+        let other = ours.board_pass(SessionId(Uuid::from_u128(8)));
+        let (id_part, proof) = (&pass.expose()[..21], &other.expose()[21..]);
+        let mut changed = pass.expose().to_owned();
+        let last = if changed.ends_with('A') { 'B' } else { 'A' };
+        changed.pop();
+        changed.push(last);
+        for text in [
+            &format!("{id_part}{proof}"),
+            &changed,
+            &pass.expose()[..63],
+            "",
+            "é",
+        ] {
+            assert_eq!(ours.verify_board_pass(text), None, "{text}");
+        }
+        assert_eq!(ours.verify_access(pass.expose()), None);
+        assert_eq!(RefreshToken::parse(pass.expose()), None);
+        assert_eq!(ApiToken::parse(pass.expose()), None);
+        assert!(!format!("{pass:?}").contains(pass.expose()));
+        let refresh = RefreshToken::from_bytes([7; 32]);
+        assert_eq!(ours.verify_board_pass(refresh.expose()), None);
+        let access = ours.issue_access(UserId(id.0), id, noon() + TimeDelta::days(1));
+        assert_eq!(ours.verify_board_pass(&access.unwrap().text), None);
     }
 
     #[test]

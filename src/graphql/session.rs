@@ -236,6 +236,7 @@ impl SessionMutation {
             password: input.password,
             code: input.code,
             replaces: cookie::token(ctx).filter(|_| by_cookie).cloned(),
+            purpose: service::session::Purpose::Api,
         };
         let verb = Box::pin(cx.retried(|| service::session::log_in(cx, &input)));
         let answer = service::attempt::log_in(cx, &input.login, verb).await;

@@ -61,14 +61,6 @@ fn address(hop: &str) -> Option<IpAddr> {
         .or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Where a request came from.
-pub(super) fn client(proxies: &Proxies, peer: Option<SocketAddr>, headers: &HeaderMap) -> Client {
-    Client {
-        ip: peer.map(|peer| proxies.source(peer.ip(), headers)),
-        user_agent: user_agent(headers),
-    }
-}
-
 /// Who a request may be from, before the store was asked.
 pub(super) struct Visitor {
     client: Client,
@@ -126,6 +118,13 @@ impl Visitor {
             actor,
             client: self.client,
         })
+    }
+}
+
+pub(super) fn client(proxies: &Proxies, peer: Option<SocketAddr>, headers: &HeaderMap) -> Client {
+    Client {
+        ip: peer.map(|peer| proxies.source(peer.ip(), headers)),
+        user_agent: user_agent(headers),
     }
 }
 

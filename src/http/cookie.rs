@@ -38,6 +38,15 @@ fn is_ours(settings: &Settings, headers: &HeaderMap, origin: &HeaderValue) -> bo
         CorsOrigins::List(origins) => origins.contains(origin),
         CorsOrigins::None | CorsOrigins::Any => false,
     };
+    is_listed || is_of_this_server(settings, headers, origin)
+}
+
+/// Whether an origin is this server's own, by its public name or by the one that it was called by.
+pub(super) fn is_of_this_server(
+    settings: &Settings,
+    headers: &HeaderMap,
+    origin: &HeaderValue,
+) -> bool {
     let Ok(origin) = origin.to_str() else {
         return false;
     };
@@ -49,7 +58,7 @@ fn is_ours(settings: &Settings, headers: &HeaderMap, origin: &HeaderValue) -> bo
     let is_this_host = origin
         .split_once("://")
         .is_some_and(|(_, authority)| Some(authority) == host);
-    is_listed || is_public || is_this_host
+    is_public || is_this_host
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod cookie;
 mod endpoint;
 mod framing;
 mod health;
+mod job_board;
 mod layers;
 mod metrics;
 mod page;
@@ -45,8 +46,8 @@ impl FromRef<Shared> for Context {
     }
 }
 
-/// What a process that serves answers.
-pub fn router(cx: Context, schema: Schema) -> Router {
+/// What a process that serves answers. `board` is what apalis answers its job board.
+pub fn router(cx: Context, schema: Schema, board: Router) -> Router {
     let introspection = cx.settings.introspection;
     let layers = layers::Layers::new(&cx);
     let shared = Shared {
@@ -72,6 +73,7 @@ pub fn router(cx: Context, schema: Schema) -> Router {
         routes = routes.route("/schema.graphql", get(sdl));
     }
     let routes = routes
+        .merge(job_board::routes(&shared, board))
         .with_state(shared)
         .merge(page::routes(introspection))
         .fallback(not_found);

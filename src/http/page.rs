@@ -13,9 +13,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-const HTML: &str = "text/html; charset=utf-8";
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+pub(super) const CSS: &str = "text/css; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// GraphiQL's icons are `data:` images; its fonts and inline styles are left out when it is built.
@@ -27,7 +27,7 @@ const MAILED_LINK_POLICY: &str = "default-src 'none'; script-src 'self'; style-s
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'";
 /// For what a page is made of, should someone open it by itself.
-const ASSET_POLICY: &str =
+pub(super) const ASSET_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The pages behind mailed links, with their scripts.
@@ -114,7 +114,11 @@ pub fn routes(playground: bool) -> Router {
         )
 }
 
-fn file(content_type: &'static str, policy: &'static str, body: &'static [u8]) -> MethodRouter {
+pub(super) fn file<S: Clone + Send + Sync + 'static>(
+    content_type: &'static str,
+    policy: &'static str,
+    body: &'static [u8],
+) -> MethodRouter<S> {
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(body)));
     get(move |headers: HeaderMap| {
         let answer = answer(&headers, &etag, content_type, policy, body);

@@ -7,6 +7,7 @@ pub mod account_event;
 pub mod api_token;
 pub mod delivery;
 pub mod invitation;
+pub mod job_board;
 pub mod second_factor;
 pub mod task;
 pub mod user;

@@ -215,7 +215,11 @@ async fn take<const N: usize>(cx: &Context, wanted: [(Limit, Subject<'_>); N]) -
 /// What becomes of a log-in that did not succeed.
 async fn settle(cx: &Context, guess: &Guess, error: &Error) {
     let wrong = &[ProblemCode::InvalidCredentials, ProblemCode::InvalidCode];
-    let right = &[ProblemCode::NotApproved, ProblemCode::Deactivated];
+    let right = &[
+        ProblemCode::NotApproved,
+        ProblemCode::Deactivated,
+        ProblemCode::NotAllowed,
+    ];
     if is_refused_with(error, right) {
         cx.limiter.forget(&[*guess]).await;
     } else if !is_refused_with(error, wrong) {

@@ -16,6 +16,7 @@ pub mod email_confirmation;
 pub mod history;
 mod input;
 pub mod invitation;
+pub mod job_board;
 mod newcomer;
 pub mod notification;
 pub mod password;

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::history::record;
 use super::input::login_key;
 use super::second_factor::Proof;
-use super::{Context, api_token, attempt, second_factor};
+use super::{Context, api_token, attempt, job_board, second_factor};
 use crate::actor::{Actor, SignedInBy, Viewer};
 pub use crate::credential::RefreshToken;
 use crate::credential::{AccessToken, ApiToken, Claims, Verdict};
@@ -45,6 +45,16 @@ pub struct LogIn {
     /// What this browser held so far: its session ends, since the new one takes its place (OWASP
     /// ASVS 5.0, 7.2.4).
     pub replaces: Option<RefreshToken>,
+    pub purpose: Purpose,
+}
+
+/// What a session is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// For a client of the API, which is handed the session's tokens.
+    Api,
+    /// To look at the job board, for whoever may.
+    JobBoard,
 }
 
 /// A token that may stand for somebody.
@@ -53,6 +63,8 @@ pub enum Presented {
     Access(Claims),
     /// What looks like an API token. Only the store can tell.
     Api(ApiToken),
+    /// A pass of ours to the job board, for this session.
+    BoardPass(SessionId),
 }
 
 /// None for a token that stands for nobody, whatever is in the store.
@@ -63,15 +75,16 @@ pub fn presented(cx: &Context, token: &str) -> Option<Presented> {
 
 /// Who stands behind this token now. An error only when the store cannot tell.
 pub async fn authenticate(cx: &Context, presented: &Presented) -> Result<Actor> {
-    let claims = match presented {
-        Presented::Access(claims) => claims,
+    let (session_id, user_id) = match presented {
+        Presented::Access(claims) => (claims.session_id, Some(claims.user_id)),
+        Presented::BoardPass(session_id) => (*session_id, None),
         Presented::Api(token) => return api_token::authenticate(cx, token).await,
     };
-    let standing = store::session::find_standing(&cx.db, claims.session_id).await?;
+    let standing = store::session::find_standing(&cx.db, session_id).await?;
     Ok(standing
-        .filter(|standing| standing.is_of(claims.user_id, cx.now()))
+        .filter(|standing| standing.is_of(user_id.unwrap_or(standing.user_id), cx.now()))
         .map_or(Actor::Refused, |standing| {
-            Actor::User(viewer(cx, claims.session_id, &standing))
+            Actor::User(viewer(cx, session_id, &standing))
         }))
 }
 
@@ -115,7 +128,9 @@ async fn note_failure(cx: &Context, user_id: Option<UserId>, refusal: &Error) {
     };
     let kind = problems.iter().find_map(|problem| match problem.code {
         ProblemCode::InvalidCredentials => Some(AccountEventKind::LogInFailed),
-        ProblemCode::NotApproved | ProblemCode::Deactivated => Some(AccountEventKind::LogInRefused),
+        ProblemCode::NotApproved | ProblemCode::Deactivated | ProblemCode::NotAllowed => {
+            Some(AccountEventKind::LogInRefused)
+        }
         ProblemCode::SecondFactorRequired => Some(AccountEventKind::SecondFactorAsked),
         ProblemCode::InvalidCode => Some(AccountEventKind::SecondFactorFailed),
         _ => None,
@@ -182,10 +197,21 @@ async fn open_session(
         user_id: user.id,
         created_at: now,
         last_used_at: now,
-        expires_at: expiry(cx, now, now),
+        expires_at: match input.purpose {
+            Purpose::Api => expiry(cx, now, now),
+            Purpose::JobBoard => expiry(cx, now, now).min(now + job_board::LIFE),
+        },
         ip_address: client.ip.map(|ip| ip.to_string()),
         user_agent: client.user_agent.as_deref().map(str::to_owned),
     };
+    let viewer = Viewer {
+        id: user.id,
+        role: user.role,
+        lacks_second_factor: false,
+        signed_in_by: SignedInBy::Session(session.id),
+    };
+    let viewer = second_factor::in_force(cx, viewer, proof.is_some());
+    job_board::check_log_in(input.purpose, viewer)?;
     if let Some(replaced) = &input.replaces {
         end_session_of(&tx, replaced, now).await?;
     }
@@ -203,19 +229,13 @@ async fn open_session(
         cx.events.publish(Event::JobsDue);
     }
     tracing::info!(user = %user.id, session = %session.id, ip = client.ip.map(tracing::field::display), "somebody logged in");
-    let viewer = Viewer {
-        id: user.id,
-        role: user.role,
-        lacks_second_factor: false,
-        signed_in_by: SignedInBy::Session(session.id),
-    };
     Ok(LoggedIn {
         tokens: Tokens {
             access,
             refresh,
             expires_at: session.expires_at,
         },
-        viewer: second_factor::in_force(cx, viewer, proof.is_some()),
+        viewer,
         user,
     })
 }

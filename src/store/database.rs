@@ -19,6 +19,10 @@ use super::{postgres, sqlite};
 use crate::config::Secret;
 use crate::error::{Error, Result};
 
+/// For the job board: as it is asked for something, and for a little longer.
+const BOARD_CONNECTIONS: u32 = 1;
+const BOARD_IDLE: Duration = Duration::from_secs(30);
+
 /// For the worker: one fetches jobs, one keeps its heartbeat, one notes what is done.
 const JOB_CONNECTIONS: u32 = 3;
 
@@ -220,6 +224,31 @@ impl Db {
                     .acquire_timeout(self.address.timeout)
                     .connect_with(self.direct(self.address.timeout)?);
                 Ok(JobPool::Postgres(pool.await.map_err(unavailable)?))
+            }
+        }
+    }
+
+    /// For looking at the jobs: few connections, made when somebody looks, that can change nothing.
+    pub fn job_board_pool(&self) -> Result<JobPool> {
+        match self.engine {
+            Engine::Sqlite => {
+                let url = self.address.url.expose();
+                let options: SqliteConnectOptions = url.parse().map_err(Error::internal)?;
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(BOARD_CONNECTIONS)
+                    .idle_timeout(BOARD_IDLE)
+                    .acquire_timeout(sqlite::ACQUIRE_TIMEOUT)
+                    .connect_lazy_with(sqlite::configure(options, true));
+                Ok(JobPool::Sqlite(pool))
+            }
+            Engine::Postgres => {
+                let options = self.direct(self.address.timeout)?;
+                let pool = PgPoolOptions::new()
+                    .max_connections(BOARD_CONNECTIONS)
+                    .idle_timeout(BOARD_IDLE)
+                    .acquire_timeout(self.address.timeout)
+                    .connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
+                Ok(JobPool::Postgres(pool))
             }
         }
     }

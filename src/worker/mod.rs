@@ -3,11 +3,14 @@
 //! own rows, so whatever apalis loses, doubles or forgets is found and put right
 //! by the sweep.
 
+mod board;
 mod deliver;
 mod planner;
 mod queue;
 mod supervision;
 mod sweep;
+
+pub use board::board;
 
 use tokio_util::sync::CancellationToken;
 

@@ -126,7 +126,8 @@ async fn carry_out(job: Job, worker: Data<Worker>) -> Result<(), Error> {
     if let Err(error) = &outcome {
         tracing::error!(?job, %error, "a job failed; the sweep finds what it left undone");
     }
-    outcome
+    // It is kept with the job, where the job board shows it: no more than the job itself tells.
+    outcome.map_err(|_| Error::internal("it failed; the log tells why"))
 }
 
 /// Looks at the queue when a job was committed, and every two seconds. apalis asks for its tasks

@@ -5,6 +5,7 @@ mod at_once;
 mod enumeration;
 mod guessing;
 mod ids;
+mod job_board;
 mod leaks;
 mod limits;
 mod mass_assignment;

@@ -13,6 +13,7 @@ mod filters;
 mod gathered_mails;
 mod history;
 mod invitations;
+mod job_board;
 mod joining;
 mod lists;
 mod mails;
