@@ -5,6 +5,7 @@
 mod kills;
 mod limits;
 mod migrations;
+mod planner;
 mod pooler;
 mod postgres;
 mod redis;
