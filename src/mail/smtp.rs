@@ -7,18 +7,19 @@
 //! the recipient or the message is about this mail; everything before is about
 //! our settings or the server's state, and is worth another try.
 
+mod from_url;
+
 use std::future::Future;
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
 use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::{Response, Severity};
 use tokio::time::timeout;
-use url::{Url, form_urlencoded};
 
 use super::answer::Redaction;
 use super::message::parse_address;
@@ -28,8 +29,6 @@ const STEP: Duration = Duration::from_secs(30);
 /// Connecting, sender, recipient, start of the message, the message. A lease on a delivery must
 /// be longer.
 pub const LONGEST_SEND: Duration = STEP.saturating_mul(5);
-
-const EXAMPLE: &str = "smtp://user:password@mail.example.com:587?tls=required";
 
 pub(super) struct Smtp {
     host: String,
@@ -52,31 +51,6 @@ enum Trouble {
 }
 
 impl Smtp {
-    pub(super) fn from_url(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text)
-            .map_err(|error| format!("SMTP_URL is not a URL ({error}), such as {EXAMPLE}"))?;
-        let host = url
-            .host_str()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| format!("SMTP_URL names no host; write it as {EXAMPLE}"))?
-            .trim_matches(['[', ']'])
-            .to_owned();
-        let (tls, default_port) = tls(&url, &host)?;
-        let (credentials, redaction) = credentials(&url)?;
-        Ok(Self {
-            port: url.port().unwrap_or(default_port),
-            tls,
-            hello: match url.path().trim_matches('/') {
-                "" => ClientId::default(),
-                name => ClientId::Domain(name.to_owned()),
-            },
-            credentials,
-            redaction,
-            host,
-            step: STEP,
-        })
-    }
-
     pub(super) fn describe(&self) -> String {
         let tls = match self.tls {
             Tls::None => "without TLS",
@@ -272,10 +246,8 @@ impl Trouble {
                 _ => error.to_string(),
             },
             Self::Silence(limit) => {
-                format!(
-                    "the mail server did not answer within {} seconds",
-                    limit.as_secs()
-                )
+                let limit = humantime::format_duration(*limit);
+                format!("the mail server did not answer within {limit}")
             }
             Self::Confusion(answer) => format!("the mail server answered out of turn: {answer}"),
             Self::Unsupported(lack) => (*lack).to_owned(),
@@ -286,54 +258,6 @@ impl Trouble {
 fn text_of(response: &Response) -> String {
     let lines: Vec<&str> = response.message().collect();
     format!("{} {}", response.code(), lines.join(" "))
-}
-
-fn tls(url: &Url, host: &str) -> Result<(Tls, u16), String> {
-    let parameters = || {
-        TlsParameters::new(host.to_owned())
-            .map_err(|error| format!("SMTP_URL names a host that TLS cannot check: {error}"))
-    };
-    let wanted = url
-        .query_pairs()
-        .find(|(key, _)| key == "tls")
-        .map(|(_, value)| value);
-    match (url.scheme(), wanted.as_deref()) {
-        ("smtp", None) => Ok((Tls::None, 25)),
-        ("smtp", Some("required")) => Ok((Tls::Required(parameters()?), 587)),
-        ("smtp", Some("opportunistic")) => Ok((Tls::Opportunistic(parameters()?), 587)),
-        ("smtps", _) => Ok((Tls::Wrapper(parameters()?), 465)),
-        ("smtp", Some(_)) => {
-            Err("the tls of SMTP_URL must be required or opportunistic".to_owned())
-        }
-        _ => Err(format!(
-            "SMTP_URL must start with smtp:// or smtps://, such as {EXAMPLE}"
-        )),
-    }
-}
-
-fn credentials(url: &Url) -> Result<(Option<Credentials>, Redaction), String> {
-    let user = percent_decode(url.username());
-    match url.password() {
-        Some(typed) => {
-            let password = percent_decode(typed);
-            let redaction = Redaction::of_credentials(&user, &password, typed);
-            Ok((Some(Credentials::new(user, password)), redaction))
-        }
-        None if user.is_empty() => Ok((None, Redaction::default())),
-        None => Err(format!(
-            "SMTP_URL names a user without a password; write it as {EXAMPLE}"
-        )),
-    }
-}
-
-/// Forms write a space as "+" and separate fields by "&"; in the credentials of a URL both stand
-/// for themselves.
-fn percent_decode(text: &str) -> String {
-    let form = format!("={}", text.replace('+', "%2B").replace('&', "%26"));
-    let field = form_urlencoded::parse(form.as_bytes()).next();
-    field
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

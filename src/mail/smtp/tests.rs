@@ -304,6 +304,16 @@ fn the_url_says_where_and_how() {
 }
 
 #[test]
+fn a_step_may_take_half_a_minute_or_as_long_as_the_url_says() {
+    let step = |url| Smtp::from_url(url).unwrap().step;
+    assert_eq!(step("smtp://mail.example"), Duration::from_secs(30));
+    assert_eq!(
+        step("smtp://mail.example?timeout=5s"),
+        Duration::from_secs(5)
+    );
+}
+
+#[test]
 fn a_url_that_cannot_be_used_is_refused_without_repeating_it() {
     for url in [
         "mail.example",
@@ -312,6 +322,11 @@ fn a_url_that_cannot_be_used_is_refused_without_repeating_it() {
         "smtp://user:s3cret@mail.example:99999",
         "smtp://user:s3cret@mail.example?tls=none",
         "smtp://s3cret@mail.example",
+        "smtp://user:s3cret@mail.example?timeout=never",
+        "smtp://user:s3cret@mail.example?timeout=31s",
+        "smtp://user:s3cret@mail.example?timeout=999ms",
+        "smtps://user:s3cret@mail.example?ca=/nowhere/ca.pem",
+        "smtps://user:s3cret@mail.example?ca=Cargo.toml",
         "",
     ] {
         let error = Smtp::from_url(url).err().unwrap();
