@@ -1,9 +1,12 @@
 //! What Muster survives: processes that are killed, databases that restart, go
-//! silent or are locked, Redis in every kind of trouble. How long and how often is
-//! little by default; `FAULTS=long` does what an operator's nightmare does.
+//! silent or are locked, Redis and mail servers in every kind of trouble. How long
+//! and how often is little by default; `FAULTS=long` does what an operator's
+//! nightmare does.
 
 mod kills;
 mod limits;
+mod mail_kills;
+mod mail_server;
 mod migrations;
 mod planner;
 mod pooler;

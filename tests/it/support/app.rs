@@ -107,6 +107,14 @@ impl TestApp {
         Self::open(Arc::new(TestDatabase::create().await), clock, 1, settings).await
     }
 
+    /// With mails that go through this server instead of into the outbox.
+    pub async fn start_mailing_through(smtp_url: &str) -> Self {
+        let clock = Clock::fake(START.parse().unwrap());
+        let database = Arc::new(TestDatabase::create().await);
+        let mailer = Mailer::smtp(smtp_url).unwrap();
+        Self::open_mailing(database, clock, 1, &[], mailer, Outbox::default()).await
+    }
+
     /// Whatever the engine of this run is.
     pub async fn start_on_postgres() -> Self {
         Self::start_on_postgres_with(&[]).await
@@ -164,6 +172,17 @@ impl TestApp {
         settings: &[(&str, &str)],
     ) -> Self {
         let (mailer, outbox) = Mailer::memory();
+        Self::open_mailing(database, clock, seed, settings, mailer, outbox).await
+    }
+
+    async fn open_mailing(
+        database: Arc<TestDatabase>,
+        clock: Clock,
+        seed: u64,
+        settings: &[(&str, &str)],
+        mailer: Mailer,
+        outbox: Outbox,
+    ) -> Self {
         let app = App::open(
             read_settings(database.url(), settings),
             clock.clone(),

@@ -4,8 +4,10 @@
 mod answer;
 mod app;
 mod authenticator;
+pub mod certificates;
 pub mod database;
 mod inbox;
+mod mail_server;
 mod operation;
 mod person;
 pub mod program;
@@ -19,6 +21,7 @@ pub use app::TestApp;
 pub use authenticator::Authenticator;
 pub use database::TestDatabase;
 pub use inbox::{Mail, assert_mail};
+pub use mail_server::MailServer;
 pub use operation::*;
 pub use person::{PASSWORD, Person};
 pub use statements::Statements;
