@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use super::loopback::is_direct;
 use super::not_found;
 use crate::config::Secret;
 use crate::service::{Context, waiting};
@@ -35,10 +36,7 @@ pub(super) async fn metrics(
 
 fn may_read(token: Option<&Secret>, peer: SocketAddr, headers: &HeaderMap) -> bool {
     let Some(token) = token else {
-        // Behind a proxy on this machine, everybody comes from loopback.
-        let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip"];
-        return peer.ip().to_canonical().is_loopback()
-            && !forwarded.iter().any(|name| headers.contains_key(*name));
+        return is_direct(peer, headers);
     };
     headers
         .get(header::AUTHORIZATION)

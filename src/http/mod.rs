@@ -12,6 +12,8 @@ mod framing;
 mod health;
 mod job_board;
 mod layers;
+mod loopback;
+mod mailbox;
 mod metrics;
 mod page;
 mod params;
@@ -49,6 +51,7 @@ impl FromRef<Shared> for Context {
 /// What a process that serves answers. `board` is what apalis answers its job board.
 pub fn router(cx: Context, schema: Schema, board: Router) -> Router {
     let introspection = cx.settings.introspection;
+    let mailbox = mailbox::routes(&cx.settings);
     let layers = layers::Layers::new(&cx);
     let shared = Shared {
         proxies: caller::Proxies::new(&cx.settings.trusted_proxies),
@@ -76,6 +79,7 @@ pub fn router(cx: Context, schema: Schema, board: Router) -> Router {
         .merge(job_board::routes(&shared, board))
         .with_state(shared)
         .merge(page::routes(introspection))
+        .merge(mailbox.unwrap_or_default())
         .fallback(not_found);
     layers.around(routes)
 }

@@ -9,11 +9,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use sea_orm::ActiveEnum;
 
 use super::send_error::SendError;
 use crate::entity::{DeliveryId, MailKind};
+
+const TIME: &str = "%Y%m%dT%H%M%S%.3fZ";
+const ENDING: &str = ".eml";
 
 pub(super) struct Files {
     dir: PathBuf,
@@ -38,8 +41,7 @@ impl Files {
         date: DateTime<Utc>,
         message: &[u8],
     ) -> Result<String, SendError> {
-        let time = date.format("%Y%m%dT%H%M%S%.3fZ");
-        let name = format!("{time}-{}-{id}.eml", kind.to_value());
+        let name = file_name(id, kind, date);
         let path = self.dir.join(&name);
         let (dir, message) = (self.dir.clone(), message.to_vec());
         self.blocking(move || replace(&dir, &name, &message))
@@ -69,6 +71,21 @@ impl Files {
             .unwrap_or_else(|error| Err(io::Error::other(error)))
             .map_err(|error| format!("cannot write to {}: {error}", self.dir.display()))
     }
+}
+
+/// What `from_file_name` reads again.
+fn file_name(id: DeliveryId, kind: MailKind, date: DateTime<Utc>) -> String {
+    let time = date.format(TIME);
+    format!("{time}-{}-{id}{ENDING}", kind.to_value())
+}
+
+/// None where no mail of ours has such a name.
+pub(super) fn from_file_name(name: &str) -> Option<(DateTime<Utc>, MailKind, DeliveryId)> {
+    let (time, rest) = name.strip_suffix(ENDING)?.split_once('-')?;
+    let (kind, id) = rest.rsplit_once('-')?;
+    let time = NaiveDateTime::parse_from_str(time, TIME).ok()?.and_utc();
+    let kind = MailKind::try_from_value(&kind.to_owned()).ok()?;
+    Some((time, kind, id.parse().ok()?))
 }
 
 fn replace(dir: &Path, name: &str, message: &[u8]) -> io::Result<()> {
@@ -187,6 +204,29 @@ mod tests {
         let files = Files::new(temp.path().to_owned());
         assert_eq!(files.check().await.unwrap(), files.describe());
         assert_eq!(names(temp.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_name_of_a_file_tells_the_mail_and_other_names_tell_nothing() {
+        let date = "2026-01-05T09:00:00.250Z".parse().unwrap();
+        let name = file_name(ID, MailKind::PasswordReset, date);
+        assert_eq!(
+            from_file_name(&name),
+            Some((date, MailKind::PasswordReset, ID))
+        );
+        for stranger in [
+            "",
+            ".eml",
+            "notes.txt",
+            &name.replace(".eml", ".tmp"),
+            &format!(".{name}.7-0.tmp"),
+            &name.replace("password-reset", "passwords"),
+            &name.replace("2026", "20x6"),
+            &name.replace("delivery_", "user_"),
+            &format!("../{name}"),
+        ] {
+            assert_eq!(from_file_name(stranger), None, "{stranger}");
+        }
     }
 
     #[test]

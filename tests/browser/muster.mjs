@@ -111,7 +111,7 @@ export async function startMuster(settings = {}) {
     await stop();
     throw error;
   }
-  return { url, graphql, newestMail, stop };
+  return { url, mailDir, graphql, newestMail, stop };
 }
 
 async function createAdmin(options) {

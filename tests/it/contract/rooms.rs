@@ -55,8 +55,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("telemetry", &["config"]),
-    // The bearer token becomes an actor by `service::session::authenticate`.
-    ("http", &["config", "graphql", "service", "telemetry"]),
+    // The bearer token becomes an actor by `service::session::authenticate`; mails in files are
+    // shown to whoever tries Muster out.
+    (
+        "http",
+        &["config", "graphql", "mail", "service", "telemetry"],
+    ),
     // `viewerCan…` is answered by the policy itself.
     (
         "graphql",

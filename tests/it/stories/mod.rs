@@ -16,6 +16,7 @@ mod invitations;
 mod job_board;
 mod joining;
 mod lists;
+mod mailbox;
 mod mails;
 mod moving;
 mod passwords;
