@@ -92,7 +92,7 @@ fn a_rejection_quotes_its_reason() {
     <style>:root { color-scheme: light dark; }</style>
     </head>
     <body style="margin: 0; padding: 24px 16px; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;">
-    <div style="max-width: 560px; margin: 0 auto; overflow-wrap: anywhere;">
+    <div style="max-width: 560px; margin: 0 auto; overflow-wrap: anywhere; text-wrap: pretty;">
     <p style="margin: 0 0 16px;">Hello Ada Lovelace,</p>
     <p style="margin: 0 0 16px;">We are sorry: an admin declined your sign-up to Muster.</p>
     <p style="margin: 0 0 16px;">The admin gave this reason:</p>
