@@ -133,7 +133,7 @@ impl WorkerHealth {
 mod tests {
     use tokio::time::{advance, pause};
 
-    use super::WorkerPart::{Queue, Sweep};
+    use super::WorkerPart::{Planner, Queue, Sweep};
     use super::*;
 
     fn seconds(seconds: u64) -> Duration {
@@ -153,15 +153,18 @@ mod tests {
         let health = WorkerHealth::default();
         health.begins(Queue);
         health.begins(Sweep);
+        health.begins(Planner);
         advance(seconds(1)).await;
         assert!(!health.works(Queue), "a start is no news");
+        assert!(!health.works(Planner));
         assert!(!health.is_up());
         assert_eq!(health.down_for(), Some(seconds(1)));
         assert!(!health.works(Sweep));
         assert!(health.is_up());
         assert_eq!(health.down_for(), None);
-        health.ends(Sweep);
-        health.ends(Queue);
+        for part in [Sweep, Queue, Planner] {
+            health.ends(part);
+        }
         assert!(!health.is_up());
         assert_eq!(health.down_for(), None);
     }

@@ -40,7 +40,7 @@ impl MigrationTrait for Migration {
         ] {
             let mut table = Table::alter();
             table.table("deliveries").add_column(column);
-            manager.alter_table(table.to_owned()).await?;
+            manager.alter_table(table).await?;
         }
         run(
             manager,
@@ -58,6 +58,8 @@ impl MigrationTrait for Migration {
             &by_creation,
         )
         .await?;
+        let by_kind = ["kind", "created_at", "id"];
+        create_index(manager, "deliveries_by_kind", "deliveries", &by_kind).await?;
         manager
             .create_table(
                 Table::create()
@@ -89,10 +91,11 @@ impl MigrationTrait for Migration {
         drop_tables(manager, &["mail_pace", "paused_mails"]).await?;
         run(manager, "DROP INDEX deliveries_by_turn").await?;
         run(manager, "DROP INDEX deliveries_by_created_at").await?;
+        run(manager, "DROP INDEX deliveries_by_kind").await?;
         for column in ["priority", "expires_at"] {
             let mut table = Table::alter();
             table.table("deliveries").drop_column(column);
-            manager.alter_table(table.to_owned()).await?;
+            manager.alter_table(table).await?;
         }
         for unknown in [
             format!("DELETE FROM deliveries WHERE kind IN ({NEW_KINDS})"),

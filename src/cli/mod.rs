@@ -120,8 +120,8 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve => logged(serve::serve).await,
-        Command::Worker => logged(serve::worker).await,
+        Command::Serve => Box::pin(logged(serve::serve)).await,
+        Command::Worker => Box::pin(logged(serve::worker)).await,
         Command::Migrate { direction } => inspect::migrate(&settings()?, direction).await,
         Command::CreateAdmin(arguments) => {
             // What is wrong with the arguments is told before anything is opened.

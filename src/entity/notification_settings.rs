@@ -9,6 +9,7 @@ use crate::calendar::Weekdays;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "notification_settings")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,

@@ -25,6 +25,7 @@ use crate::store::{self, Tx};
 pub const ANNOUNCEMENT: TimeDelta = TimeDelta::seconds(20);
 
 /// Whom a mail is for.
+#[derive(Clone, Copy)]
 pub(super) enum Addressee<'a> {
     /// Somebody with an account, at the address in this row.
     User(&'a User),

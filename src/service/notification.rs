@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Timelike, Utc};
 use super::input::{Form, Patch};
 use super::{Context, planner};
 use crate::actor::Actor;
-use crate::calendar::{Rhythm, Weekdays};
+use crate::calendar::Weekdays;
 use crate::credential::UnsubscribeToken;
 use crate::entity::notification_settings::Model as NotificationSettings;
 use crate::entity::plan::Model as Plan;
@@ -141,19 +141,22 @@ async fn save(
     }
     settings.updated_at = now;
     store::notification_settings::save(tx, settings.clone()).await?;
-    let rhythms: [(
-        MailKind,
-        fn(&Context, &User, &NotificationSettings) -> Option<Rhythm>,
-    ); 2] = [
-        (MailKind::DailyReminder, planner::reminder_rhythm),
-        (MailKind::TaskReport, planner::report_rhythm),
+    let rhythms = [
+        (
+            MailKind::DailyReminder,
+            planner::reminder_rhythm(cx, user, settings),
+        ),
+        (
+            MailKind::TaskReport,
+            planner::report_rhythm(cx, user, settings),
+        ),
     ];
     let mut plans = Vec::new();
     for (kind, rhythm) in rhythms {
         let decided_on = store::plan::find(tx, user.id, kind)
             .await?
             .and_then(|plan| plan.decided_on);
-        let passed = rhythm(cx, user, settings).map(|rhythm| rhythm.passed(now));
+        let passed = rhythm.map(|rhythm| rhythm.passed(now));
         plans.push(Plan {
             user_id: user.id,
             kind,

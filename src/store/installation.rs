@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::change::changed;
-use super::{Db, Engine, Source, Tx, delivery, job};
+use super::{Db, Engine, Source, Tx, delivery, job, plan};
 use crate::entity::installation::{Entity, Model};
 use crate::entity::user;
 use crate::error::{Error, Result};
@@ -41,6 +41,7 @@ pub async fn settle_copy(db: &Db, now: DateTime<Utc>) -> Result<()> {
     if is_copy {
         called_off = Some(delivery::suppress_unfinished(&tx, ANSWER, now).await?);
         job::delete_unfinished(&tx).await?;
+        plan::settle_copy(&tx, now).await?;
     }
     write(&tx, &before, &settled).await?;
     tx.commit().await?;

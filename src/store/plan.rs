@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::{Source, Tx};
 use crate::entity::plan::{Column, Entity, Model};
-use crate::entity::{MailKind, UserId, user};
+use crate::entity::{MailKind, UserId, untold_assignment, user};
 use crate::error::Result;
 
 /// What everybody has a plan of, from their first day.
@@ -137,6 +137,26 @@ fn once_it_is_quiet(now: DateTime<Utc>) -> OnConflict {
     OnConflict::columns([Column::UserId, Column::Kind])
         .value(Column::DueAt, due)
         .to_owned()
+}
+
+/// For a copy of a database: what the original may have told is not told again. By the calendar,
+/// nothing that is past now is caught up on; what was gathered is dropped.
+pub(super) async fn settle_copy(tx: &Tx, now: DateTime<Utc>) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::val(now))
+        .col_expr(Column::DecidedOn, Expr::val(None::<NaiveDate>))
+        .filter(Column::Kind.is_in(BY_CALENDAR))
+        .exec(tx.connection())
+        .await?;
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::val(Model::NEVER))
+        .filter(Column::Kind.is_not_in(BY_CALENDAR))
+        .exec(tx.connection())
+        .await?;
+    untold_assignment::Entity::delete_many()
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Gives plans to those who have none, as from the time before there were any: so many at most.

@@ -165,7 +165,7 @@ async fn page<E: EntityTrait>(
     let columns = || E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
     let mut select = E::find();
     if let Some(after) = after {
-        let key = Expr::tuple(columns().map(|column| Expr::col(column)));
+        let key = Expr::tuple(columns().map(Expr::col));
         select = select.filter(ExprTrait::gt(
             key,
             Expr::tuple(after.into_iter().map(Expr::val)),

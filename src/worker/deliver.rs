@@ -30,7 +30,7 @@ const RESULT_KEPT: Duration = Duration::from_mins(5);
 const RESULT_PAUSE: Duration = Duration::from_millis(500);
 /// How long a claimed mail waits for its turn, where the mail server takes so many a second only.
 /// Shorter than a lease, so that what is urgent does not find every hand full for long.
-const TURN_MAX: TimeDelta = TimeDelta::seconds(10);
+pub(super) const TURN_MAX: TimeDelta = TimeDelta::seconds(10);
 /// How long failures that may pass are tried again.
 const PATIENCE: TimeDelta = TimeDelta::hours(24);
 
@@ -111,6 +111,9 @@ async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Claim>> {
     let mut wait = Duration::ZERO;
     if let Some(interval) = worker.cx.settings.mail_rate {
         let Some(turn) = store::mail_pace::take(&tx, interval, TURN_MAX, now).await? else {
+            // The sweep finds it again, unless something more urgent has come by then.
+            store::delivery::announce(&tx, &[id], now).await?;
+            tx.commit().await?;
             return Ok(None);
         };
         wait = (turn - now).to_std().unwrap_or_default();

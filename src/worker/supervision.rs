@@ -152,20 +152,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_worker_is_up_while_all_of_its_parts_are() {
         let sweep = supervision(WorkerPart::Sweep);
-        let queue = Supervision {
-            part: WorkerPart::Queue,
+        let [queue, planner] = [WorkerPart::Queue, WorkerPart::Planner].map(|part| Supervision {
+            part,
             ..sweep.clone()
-        };
+        });
         let shows = |line: &str| {
             let text = sweep.metrics.text();
             assert!(text.lines().any(|shown| shown == line), "{text}");
         };
-        for part in [&sweep, &queue] {
+        for part in [&sweep, &queue, &planner] {
             part.health.begins(part.part);
         }
         sweep.works();
         shows("muster_worker_up 0");
         queue.works();
+        shows("muster_worker_up 0");
+        planner.works();
         shows("muster_worker_up 1");
         sweep.fails(&Error::internal("on purpose"));
         shows("muster_worker_up 0");

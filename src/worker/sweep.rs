@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::deliver::prune_before;
+use super::deliver::{TURN_MAX, prune_before};
 use super::supervision::Supervision;
 use crate::entity::DeliveryId;
 use crate::error::Result;
@@ -76,6 +76,15 @@ pub(super) enum Announced {
     AsManyAsFit,
 }
 
+/// How many jobs may wait: with a pace to keep, no more than will have their turn soon.
+fn capacity(interval: Option<TimeDelta>) -> u64 {
+    let Some(interval) = interval else {
+        return QUEUE_MAX;
+    };
+    let turns = TURN_MAX.num_milliseconds() / interval.num_milliseconds().max(1);
+    QUEUE_MAX.min(turns.unsigned_abs() + 1)
+}
+
 /// Sends a job for each mail that was missed. A job too many does no harm: the claim decides.
 pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Result<Announced> {
     let cx = &worker.cx;
@@ -85,7 +94,8 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
         return Ok(Announced::All);
     }
     let tx = cx.db.begin().await?;
-    let room = QUEUE_MAX.saturating_sub(store::job::count_pending(&tx, QUEUE_MAX).await?);
+    let capacity = capacity(cx.settings.mail_rate);
+    let room = capacity.saturating_sub(store::job::count_pending(&tx, capacity).await?);
     if room == 0 {
         return Ok(Announced::AsManyAsFit);
     }

@@ -6,6 +6,7 @@
 mod kills;
 mod limits;
 mod mail_kills;
+mod mail_pace;
 mod mail_server;
 mod migrations;
 mod planner;

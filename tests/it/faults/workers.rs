@@ -119,12 +119,12 @@ async fn a_worker_whose_database_is_away_is_not_ready_until_it_is_back() {
     let log = worker.log();
     assert_eq!(
         logged(&worker, "a part of the worker does not work"),
-        2,
+        3,
         "{log}"
     );
     assert_eq!(
         logged(&worker, "a part of the worker works again"),
-        2,
+        3,
         "{log}"
     );
 }

@@ -32,3 +32,4 @@ mod tasks;
 mod unsubscribing;
 mod users;
 mod watching;
+mod weekly_reports;

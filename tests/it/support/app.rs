@@ -183,12 +183,12 @@ impl TestApp {
         mailer: Mailer,
         outbox: Outbox,
     ) -> Self {
-        let app = App::open(
+        let app = Box::pin(App::open(
             read_settings(database.url(), settings),
             clock.clone(),
             Generator::seeded(seed),
             mailer,
-        )
+        ))
         .await
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

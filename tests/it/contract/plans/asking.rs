@@ -75,6 +75,7 @@ impl Asking {
         self.people_at_the_door().await;
         self.figures().await;
         self.reports().await;
+        self.mails().await;
         self.changes().await;
         // Whatever the server still has to say about the statement before comes with this one.
         self.db.ready().await.unwrap();
@@ -329,6 +330,69 @@ impl Asking {
         }
     }
 
+    /// What admins look at.
+    pub(super) async fn mails(&mut self) {
+        let (db, beginning) = (self.db.clone(), window(None));
+        let actor = viewer(Role::Admin, 2);
+        let any = DeliveryFilter::default();
+        for (name, filter) in [
+            ("any", any.clone()),
+            (
+                "of a rare kind",
+                DeliveryFilter {
+                    kind: Some(vec![MailKind::PasswordReset]),
+                    ..any.clone()
+                },
+            ),
+            (
+                "failed or unknown",
+                DeliveryFilter {
+                    state: Some(vec![DeliveryState::Failed, DeliveryState::Unknown]),
+                    ..any.clone()
+                },
+            ),
+            (
+                "waiting",
+                DeliveryFilter {
+                    state: Some(vec![DeliveryState::Due, DeliveryState::Sending]),
+                    ..any.clone()
+                },
+            ),
+            (
+                "to somebody",
+                DeliveryFilter {
+                    recipient: Some(vec![user_id(7)]),
+                    ..any.clone()
+                },
+            ),
+        ] {
+            let name = format!("deliveries: {name}");
+            let count = deliveries::count(&db, &actor, &filter);
+            let matching = self.count(&name, DELIVERIES, count).await;
+            let kind = Kind::Page { matching };
+            let position = |row: &delivery::Model| Position {
+                key: SortKey::Instant(row.created_at),
+                id: row.id.0,
+            };
+            let first = deliveries::list(&db, &actor, &filter, &beginning);
+            let first = self.case(format!("{name}, first"), kind, first).await;
+            let start = end_of(&first, position);
+            let end = first.rows.last().map(position);
+            let of_first = [None, end.as_ref()];
+            self.has_passed(between("deliveries", "created_at", true, of_first, &[]));
+            if start.is_some() {
+                let window = window(start);
+                let next = deliveries::list(&db, &actor, &filter, &window);
+                self.case(format!("{name}, next"), kind, next).await;
+            }
+        }
+        let waiting = deliveries::find_oldest_due(&db);
+        self.case("oldest delivery that is due", Kind::Lookup, waiting)
+            .await;
+        let due = plans::exists_due(&db, now());
+        self.case("plans that are due", Kind::Lookup, due).await;
+    }
+
     /// What transactions look for; none of them is committed.
     pub(super) async fn changes(&mut self) {
         let look = Kind::Lookup;
@@ -346,6 +410,19 @@ impl Asking {
         self.case("task to change", look, task).await;
         let missed = deliveries::list_missed_to_change(&tx, now(), false, 100);
         self.case("deliveries to catch up with", look, missed).await;
+        let due = plans::list_due_to_change(&tx, now(), 200);
+        let due = self.case("plans to decide about", look, due).await;
+        assert!(due.len() > 50, "{}", due.len());
+        let ids: Vec<UserId> = due.iter().map(|plan| plan.user_id).collect();
+        let people = users::find_many_to_keep(&tx, &ids);
+        self.case("people to plan for", look, people).await;
+        let busy = tasks::find_busy(&tx, &ids);
+        self.case("people who have something open", look, busy)
+            .await;
+        let admins = users::list_active_admins(&tx);
+        self.case("active admins", look, admins).await;
+        let untold = assignments::list_of(&tx, user.id, 50);
+        self.case("assignments to tell", look, untold).await;
         let finished = deliveries::delete_finished(&tx, now() - TimeDelta::days(20), 1_000);
         self.case("deliveries to clear away", look, finished).await;
         let expired = sessions::delete_expired(&tx, now() - TimeDelta::days(1), 1_000);

@@ -103,6 +103,14 @@ impl Dialect {
             numbers(4 * USERS),
             created = self.instant("(n - 20000) * 100"),
         );
-        vec![users, tasks, approvals, sessions, deliveries]
+        // Ten o'clock has come for some.
+        let plans = format!(
+            "INSERT INTO plans (user_id, kind, due_at) SELECT id, kind, {due} FROM \
+             ({} SELECT n, {id} AS id, kind FROM numbers, \
+             (SELECT 'daily-reminder' AS kind UNION ALL SELECT 'task-report') AS kinds) AS rows",
+            numbers(USERS),
+            due = self.instant("n % 100 * 3600 - 3600"),
+        );
+        vec![users, tasks, approvals, sessions, deliveries, plans]
     }
 }
