@@ -15,6 +15,7 @@ pub const LATE_MAX: TimeDelta = TimeDelta::hours(6);
 const MISSED_DAYS_MAX: u64 = 400;
 /// Days that are looked ahead for the next time: more than a week, since a date may not exist.
 const AHEAD_DAYS: u64 = 15;
+const YEAR_MAX: i32 = 9_999;
 /// Gaps are a multiple of a quarter of an hour, and none is longer than a day.
 const QUARTERS_OF_A_GAP: i64 = 96;
 
@@ -97,7 +98,7 @@ impl Weekdays {
 }
 
 /// What comes back on days of the week, at an hour of somebody's clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rhythm {
     pub time: NaiveTime,
     pub weekdays: Weekdays,
@@ -178,13 +179,15 @@ impl Rhythm {
         self.look(None, now).decided_on
     }
 
-    /// When it is time on this date, if ever.
+    /// When it is time on this date, if ever. What is beyond the years of four digits never comes:
+    /// it would not sort.
     fn on(&self, date: NaiveDate) -> Option<DateTime<Utc>> {
         let is_wanted = self.weekdays.contains(date.weekday())
             && self.not_before.is_none_or(|first| date >= first);
         is_wanted
             .then(|| instant_on(date, self.time, self.zone))
             .flatten()
+            .filter(|at| at.year() <= YEAR_MAX)
     }
 
     /// The first time after this date, and not before today.

@@ -47,7 +47,6 @@ impl MigrationTrait for Migration {
             &format!("UPDATE deliveries SET priority = {PRIORITY}"),
         )
         .await?;
-        run(manager, "DROP INDEX deliveries_by_state").await?;
         let by_turn = ["state", "priority", "due_at"];
         create_index(manager, "deliveries_by_turn", "deliveries", &by_turn).await?;
         let by_creation = ["created_at", "id"];
@@ -109,14 +108,7 @@ impl MigrationTrait for Migration {
              WHERE state IN ('UNKNOWN', 'CANCELLED')",
         )
         .await?;
-        set_states(manager, &STATES[..5]).await?;
-        create_index(
-            manager,
-            "deliveries_by_state",
-            "deliveries",
-            &["state", "due_at"],
-        )
-        .await
+        set_states(manager, &STATES[..5]).await
     }
 }
 

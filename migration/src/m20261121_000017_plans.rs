@@ -67,10 +67,20 @@ impl MigrationTrait for Migration {
             "untold_assignments",
             &["task_id"],
         )
-        .await
+        .await?;
+        let mut installation = Table::alter();
+        installation
+            .table("installation")
+            .add_column(text_null("planned_hours"));
+        manager.alter_table(installation).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut installation = Table::alter();
+        installation
+            .table("installation")
+            .drop_column("planned_hours");
+        manager.alter_table(installation).await?;
         drop_tables(
             manager,
             &["untold_assignments", "plans", "notification_settings"],

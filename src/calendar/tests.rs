@@ -141,3 +141,19 @@ fn whoever_moves_to_another_zone_is_told_once_on_each_date() {
     assert_eq!(look.next, Some(at("2026-01-07T18:00:00Z")));
     assert_eq!(look.decided_on, date("2026-01-06"));
 }
+
+#[test]
+fn what_would_come_after_the_year_9999_never_comes() {
+    let rhythm = Rhythm {
+        weekdays: Weekdays::of([Weekday::Mon]),
+        not_before: Some(date("9999-12-31")),
+        ..daily("20:00", Tz::America__New_York)
+    };
+    assert_eq!(rhythm.look(None, at("2026-01-05T12:00:00Z")).next, None);
+    let rhythm = Rhythm {
+        weekdays: Weekdays::ALL,
+        ..rhythm
+    };
+    // There it is the last evening of 9999, and in UTC the year after.
+    assert_eq!(rhythm.look(None, at("2026-01-05T12:00:00Z")).next, None);
+}

@@ -112,6 +112,9 @@ pub enum MailKind {
 }
 
 impl MailKind {
+    /// All of them, the one that goes first at the beginning.
+    pub const PRIORITIES: [i32; 3] = [2, 1, 0];
+
     /// Greater ones go first: 2 for what somebody waits for, or must hear of at once; 0 for what
     /// nobody waits for.
     pub fn priority(self) -> i32 {

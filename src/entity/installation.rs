@@ -13,6 +13,8 @@ pub struct Model {
     pub place: Option<String>,
     /// When the backup was taken that this is. None once it has been opened.
     pub copied_at: Option<DateTimeUtc>,
+    /// By what hours of the server people's plans were made. None before they were.
+    pub planned_hours: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,7 +21,9 @@ use crate::store::approval::ApprovalFilter;
 use crate::store::{self, Window};
 
 use super::reminder::{OpenTasks, Pressing, find_open_tasks};
-use super::{Context, email_confirmation, invitation, password, task_report};
+use super::{
+    Context, email_confirmation, invitation, notification, password, planner, task_report,
+};
 
 const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
 
@@ -52,13 +54,54 @@ pub async fn content(
     }))
 }
 
-async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipient, Content)>> {
-    let Some(recipient_id) = delivery.recipient_id else {
-        return to_stranger(cx, delivery).await;
+/// Whether its reader may have such a mail, and wants it, as things stand now. What is about an account
+/// is always wanted.
+pub async fn is_wanted(cx: &Context, delivery: &Delivery) -> Result<bool> {
+    if delivery.kind.is_about_account() {
+        return Ok(true);
+    }
+    let reader = find_reader(cx, delivery).await?;
+    let Some(user) = reader else {
+        return Ok(false);
     };
-    let Some(user) = store::user::find(&cx.db, &Actor::System, recipient_id).await? else {
+    is_wanted_by(cx, delivery, &user).await
+}
+
+async fn find_reader(cx: &Context, delivery: &Delivery) -> Result<Option<User>> {
+    match delivery.recipient_id {
+        Some(id) => store::user::find(&cx.db, &Actor::System, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn is_wanted_by(cx: &Context, delivery: &Delivery, user: &User) -> Result<bool> {
+    let kind = delivery.kind;
+    let least_role = match kind {
+        MailKind::TaskReport => Role::Manager,
+        MailKind::ApprovalWaiting => Role::Admin,
+        _ => Role::Employee,
+    };
+    if user.status != UserStatus::Active || user.role < least_role {
+        return Ok(false);
+    }
+    // Whoever asked for a report wants it.
+    if kind == MailKind::TaskReport && !delivery.cause.starts_with(planner::WEEKLY) {
+        return Ok(true);
+    }
+    let mut settings = notification::find(cx, user.id).await?;
+    Ok(settings.switch(kind).is_none_or(|switch| *switch))
+}
+
+async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipient, Content)>> {
+    if delivery.recipient_id.is_none() {
+        return to_stranger(cx, delivery).await;
+    }
+    let Some(user) = find_reader(cx, delivery).await? else {
         return Ok(None);
     };
+    if !delivery.kind.is_about_account() && !is_wanted_by(cx, delivery, &user).await? {
+        return Ok(None);
+    }
     let content = match delivery.kind {
         MailKind::Welcome => Some(Content::Welcome {
             link: confirmation_link(cx, delivery, &user).await?,
@@ -88,7 +131,7 @@ async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recip
         MailKind::TaskReport => report(cx, delivery, &user).await?,
         // For people who are no users yet.
         MailKind::Invitation => None,
-        MailKind::ApprovalWaiting => waiting_sign_ups(cx, &user).await?,
+        MailKind::ApprovalWaiting => waiting_sign_ups(cx).await?,
         MailKind::Assigned => assigned(cx, delivery, &user).await?,
         MailKind::DailyReminder => daily_reminder(cx, delivery, &user).await?,
     };
@@ -261,20 +304,13 @@ fn link(page: &Url, token: &str) -> SecretLink {
     SecretLink::new(link)
 }
 
-/// None when the recipient may not see the figures any more.
 async fn report(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
-    if user.status != UserStatus::Active || user.role < Role::Manager {
-        return Ok(None);
-    }
     let report = task_report::gather(cx, params(delivery)?, user.zone()).await?;
     Ok(Some(Content::TaskReport(Box::new(report))))
 }
 
-/// None when there are none any more, or they are not for the recipient to decide any more.
-async fn waiting_sign_ups(cx: &Context, user: &User) -> Result<Option<Content>> {
-    if user.status != UserStatus::Active || user.role < Role::Admin {
-        return Ok(None);
-    }
+/// None when there are none any more.
+async fn waiting_sign_ups(cx: &Context) -> Result<Option<Content>> {
     let pending = ApprovalFilter {
         decision: Some(vec![ApprovalDecision::Pending]),
     };
@@ -310,9 +346,6 @@ async fn waiting_sign_ups(cx: &Context, user: &User) -> Result<Option<Content>> 
 
 /// None when nothing of it is the recipient's to do any more.
 async fn assigned(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
-    if user.status != UserStatus::Active {
-        return Ok(None);
-    }
     let Assigned { task_ids, more } = params(delivery)?;
     let found = store::task::find_many(&cx.db, &Actor::System, &task_ids).await?;
     // In the order in which they were given.
@@ -329,13 +362,9 @@ async fn assigned(cx: &Context, delivery: &Delivery, user: &User) -> Result<Opti
     }))
 }
 
-/// None when nothing is open any more, or its day is over.
+/// None when nothing is open any more. When it is too late for it is in the row.
 async fn daily_reminder(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {
     let Reminder { date } = params(delivery)?;
-    let today = cx.now().with_timezone(&user.zone()).date_naive();
-    if user.status != UserStatus::Active || date != today {
-        return Ok(None);
-    }
     let open = find_open_tasks(cx, user).await?;
     Ok(reminder(cx, date, &open))
 }

@@ -144,15 +144,21 @@ async fn save(
     let rhythms = [
         (
             MailKind::DailyReminder,
+            planner::reminder_rhythm(cx, user, before),
             planner::reminder_rhythm(cx, user, settings),
         ),
         (
             MailKind::TaskReport,
+            planner::report_rhythm(cx, user, before),
             planner::report_rhythm(cx, user, settings),
         ),
     ];
     let mut plans = Vec::new();
-    for (kind, rhythm) in rhythms {
+    for (kind, earlier, rhythm) in rhythms {
+        // What is due by now by a rhythm that stays is still to come.
+        if rhythm == earlier {
+            continue;
+        }
         let decided_on = store::plan::find(tx, user.id, kind)
             .await?
             .and_then(|plan| plan.decided_on);

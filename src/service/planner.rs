@@ -6,12 +6,12 @@
 //! That nobody is reminded twice of one date does not rest on the plans: a mail is
 //! unique by kind, recipient and cause, and the cause is the date.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use serde_json::json;
 
 use super::Context;
 use super::delivery::{Addressee, Notice, draft};
-use crate::calendar::{Due, Rhythm, Weekdays};
+use crate::calendar::{self, Due, Rhythm, Weekdays};
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::notification_settings::Model as NotificationSettings;
 use crate::entity::plan::Model as Plan;
@@ -24,10 +24,16 @@ use crate::store::{self, Tx};
 const PAGE: u64 = 200;
 /// What is gathered is told at once, and then not again for so long.
 const QUIET: TimeDelta = TimeDelta::minutes(15);
+/// People who are looked through for plans in one transaction.
+const ADOPTED: u64 = 1_000;
+/// How the cause of a weekly report begins, unlike that of one that was asked for.
+pub(super) const WEEKLY: &str = "weekly";
 /// Assignments that a mail names; the others are counted.
 pub const ASSIGNMENTS_MAX: u64 = 50;
-/// What a weekly report looks back on.
-const REPORTED: TimeDelta = TimeDelta::days(7);
+/// What a weekly report looks back on, by the reader's calendar.
+const REPORTED_DAYS: u64 = 7;
+/// What was looked at rests for so long at least, whatever the look came to.
+const REST: TimeDelta = TimeDelta::seconds(1);
 
 /// Looks at a page of what is due, and says how many plans it looked at: 0 when there is nothing
 /// left to look at now.
@@ -71,16 +77,32 @@ pub async fn plan_page(cx: &Context) -> Result<u64> {
     Ok(looked_at)
 }
 
-/// Gives plans to people who have none yet, as those have none who joined before there were plans.
-pub async fn adopt(cx: &Context) -> Result<()> {
-    loop {
-        let tx = cx.db.begin().await?;
-        let adopted = store::plan::adopt(&tx, cx.now(), PAGE).await?;
-        tx.commit().await?;
-        if adopted < PAGE {
-            return Ok(());
-        }
+/// Gives plans to a page of people who have none yet, as those have none who joined before there
+/// were plans, from this one on. Says after whom to go on; None at the end.
+pub async fn adopt(cx: &Context, after: Option<UserId>) -> Result<Option<UserId>> {
+    let tx = cx.db.begin().await?;
+    let last = store::plan::adopt(&tx, after, cx.now(), ADOPTED).await?;
+    tx.commit().await?;
+    Ok(last)
+}
+
+/// Lets a page of plans be looked at again if the server's hours have changed since they were made,
+/// from this person on. Says after whom to go on; None at the end.
+pub async fn follow_settings(cx: &Context, after: Option<UserId>) -> Result<Option<UserId>> {
+    let hours = format!(
+        "{} {:?}",
+        cx.settings.reminder_time, cx.settings.report_time
+    );
+    if store::plan::find_hours(&cx.db).await?.as_deref() == Some(&hours) {
+        return Ok(None);
     }
+    let tx = cx.db.begin().await?;
+    let last = store::plan::look_again_at_all(&tx, after, cx.now(), ADOPTED).await?;
+    if last.is_none() {
+        store::plan::save_hours(&tx, &hours).await?;
+    }
+    tx.commit().await?;
+    Ok(last)
 }
 
 /// When the daily reminder comes to this user, as their settings are.
@@ -158,11 +180,12 @@ impl Page {
             MailKind::TaskReport => {
                 let rhythm = report_rhythm(cx, user, settings);
                 let (due, _) = look(&mut plan, rhythm, now);
-                self.mails.extend(due.map(|due| {
+                self.mails.extend(rhythm.zip(due).map(|(rhythm, due)| {
+                    let params = json!({ "since": a_week_before(due, rhythm), "until": due.at });
                     let notice = Notice {
                         kind: MailKind::TaskReport,
-                        cause: format!("weekly {}", due.date),
-                        params: json!({ "since": due.at - REPORTED, "until": due.at }),
+                        cause: format!("{WEEKLY} {}", due.date),
+                        params,
                     };
                     in_time(draft(cx, Addressee::User(user), notice, now), due)
                 }));
@@ -187,6 +210,7 @@ impl Page {
             // Nothing else is planned.
             _ => plan.due_at = Plan::NEVER,
         }
+        plan.due_at = plan.due_at.max(now + REST);
         self.plans.push(plan);
         Ok(())
     }
@@ -236,6 +260,15 @@ fn look(plan: &mut Plan, rhythm: Option<Rhythm>, now: DateTime<Utc>) -> (Option<
     plan.due_at = look.and_then(|look| look.next).unwrap_or(Plan::NEVER);
     plan.decided_on = look.map(|look| look.decided_on);
     look.map_or((None, 0), |look| (look.due, look.missed))
+}
+
+/// The same hour of the same day of the week before: where clocks were changed in between, that is
+/// not seven times 24 hours, and no hour is in two reports or in none.
+fn a_week_before(due: Due, rhythm: Rhythm) -> DateTime<Utc> {
+    due.date
+        .checked_sub_days(Days::new(REPORTED_DAYS))
+        .and_then(|date| calendar::instant_on(date, rhythm.time, rhythm.zone))
+        .unwrap_or(due.at - TimeDelta::weeks(1))
 }
 
 fn in_time(mail: Delivery, due: Due) -> Delivery {

@@ -176,8 +176,9 @@ async fn tell_assignee(tx: &Tx, actor: &Actor, task: &Task, now: DateTime<Utc>) 
     if actor.user_id() == Some(assignee_id) {
         return Ok(());
     }
-    store::assignment::insert(tx, assignee_id, task.id, now).await?;
-    store::plan::gather(tx, &[assignee_id], MailKind::Assigned, now).await
+    // The plan first, as the planner does: so they wait for each other in one order.
+    store::plan::gather(tx, &[assignee_id], MailKind::Assigned, now).await?;
+    store::assignment::insert(tx, assignee_id, task.id, now).await
 }
 
 pub async fn delete(cx: &Context, actor: &Actor, task_id: GivenId<TaskId>) -> Result<TaskId> {

@@ -210,13 +210,21 @@ pub async fn list_missed_to_change(
     ignoring_announcements: bool,
     limit: u64,
 ) -> Result<Vec<(DeliveryId, i32)>> {
-    let mut found = Vec::new();
-    for which in [Missed::LeftBehind, Missed::Due] {
-        let rows: Vec<(DeliveryId, i32)> = missed(which, now, ignoring_announcements)
+    let mut found: Vec<(DeliveryId, i32)> = Vec::new();
+    let left_behind = missed(Missed::LeftBehind, now, ignoring_announcements);
+    // One priority after the other: an index then has them in order, however many there are.
+    let due = MailKind::PRIORITIES.map(|priority| {
+        missed(Missed::Due, now, ignoring_announcements).filter(Column::Priority.eq(priority))
+    });
+    for select in [left_behind].into_iter().chain(due) {
+        let room = limit.saturating_sub(found.len() as u64);
+        if room == 0 {
+            break;
+        }
+        let rows: Vec<(DeliveryId, i32)> = select
             .column(Column::Priority)
-            .order_by_desc(Column::Priority)
             .order_by_asc(Column::DueAt)
-            .limit(limit)
+            .limit(room)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .into_tuple()
             .all(tx.connection())
@@ -239,12 +247,13 @@ pub async fn count_unfinished(source: &impl Source) -> Result<Vec<(String, i64)>
         .await?)
 }
 
-/// Since when the mail that waits longest has been due.
+/// Since when the mail that waits longest has been due, but for those that are held back.
 pub async fn find_oldest_due(source: &impl Source) -> Result<Option<DateTime<Utc>>> {
     Ok(Entity::find()
         .select_only()
         .column(Column::DueAt)
         .filter(Column::State.eq(DeliveryState::Due))
+        .filter(Column::Kind.not_in_subquery(paused_mail::kinds()))
         .order_by_asc(Column::DueAt)
         .limit(1)
         .into_tuple()

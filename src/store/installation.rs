@@ -33,6 +33,7 @@ pub async fn settle_copy(db: &Db, now: DateTime<Utc>) -> Result<()> {
         id: ID,
         place: here.map(|here| here.to_string()),
         copied_at: None,
+        ..before.clone()
     };
     if settled == before {
         return Ok(());
@@ -95,6 +96,7 @@ pub(super) async fn receive(db: &Db, copied_at: Option<DateTime<Utc>>) -> Result
         id: ID,
         place: None,
         copied_at,
+        ..before.clone()
     };
     write(&tx, &before, &after).await?;
     tx.commit().await

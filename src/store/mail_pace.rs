@@ -16,16 +16,19 @@ pub async fn take(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
     let connection = tx.connection();
-    let values = [now, now + interval, now + patience]
+    // No claim moves it further: what is beyond was written by a clock that was put back since.
+    let furthest = now + patience + interval;
+    let values = [now, now + interval, now + patience, furthest]
         .map(|instant| instant.timestamp_millis().into())
         .into_iter()
         .chain([interval.num_milliseconds().into()]);
     let statement = Statement::from_sql_and_values(
         connection.get_database_backend(),
         "INSERT INTO mail_pace (id, free_at) VALUES (1, $2) \
-         ON CONFLICT (id) DO UPDATE SET free_at = $4 + \
-            CASE WHEN mail_pace.free_at > $1 THEN mail_pace.free_at ELSE $1 END \
-         WHERE mail_pace.free_at <= $3 \
+         ON CONFLICT (id) DO UPDATE SET free_at = $5 + \
+            CASE WHEN mail_pace.free_at > $1 AND mail_pace.free_at <= $4 \
+            THEN mail_pace.free_at ELSE $1 END \
+         WHERE mail_pace.free_at <= $3 OR mail_pace.free_at > $4 \
          RETURNING free_at",
         values,
     );

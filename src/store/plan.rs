@@ -1,10 +1,10 @@
 //! When each person is to be told something. A row is looked at once its time has
 //! come, by one planner at a time.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::sea_query::{
-    CaseStatement, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query,
-};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect,
@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::{Source, Tx};
 use crate::entity::plan::{Column, Entity, Model};
-use crate::entity::{MailKind, UserId, untold_assignment, user};
+use crate::entity::{MailKind, UserId, installation, untold_assignment, user};
 use crate::error::Result;
 
 /// What everybody has a plan of, from their first day.
@@ -69,14 +69,17 @@ pub async fn save_many(tx: &Tx, plans: Vec<Model>) -> Result<()> {
 
 /// For somebody who is new: the planner looks at them at once.
 pub(super) async fn insert_of(tx: &Tx, user_id: UserId, now: DateTime<Utc>) -> Result<()> {
-    let plans = BY_CALENDAR.map(|kind| Model {
+    save_many(tx, plans_of(user_id, now).into()).await
+}
+
+fn plans_of(user_id: UserId, now: DateTime<Utc>) -> [Model; 2] {
+    BY_CALENDAR.map(|kind| Model {
         user_id,
         kind,
         due_at: now,
         decided_on: None,
         quiet_until: None,
-    });
-    save_many(tx, plans.into()).await
+    })
 }
 
 /// Lets the planner look at what this user is told by the calendar, since what it goes by has
@@ -159,24 +162,88 @@ pub(super) async fn settle_copy(tx: &Tx, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// Gives plans to those who have none, as from the time before there were any: so many at most.
-/// Says how many it were.
-pub async fn adopt(tx: &Tx, now: DateTime<Utc>, limit: u64) -> Result<u64> {
-    let planned = Query::select()
-        .column(Column::UserId)
-        .from(Entity)
-        .and_where(Column::Kind.eq(MailKind::DailyReminder))
-        .to_owned();
-    let without: Vec<UserId> = user::Entity::find()
+/// Gives plans to those of the next people who have none, as from the time before there were any.
+/// Says who was the last of them; None when there are no more people.
+pub async fn adopt(
+    tx: &Tx,
+    after: Option<UserId>,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Option<UserId>> {
+    let people = next_people(tx, after, limit).await?;
+    let planned: Vec<UserId> = Entity::find()
         .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::Id.not_in_subquery(planned))
-        .limit(limit)
+        .column(Column::UserId)
+        .filter(Column::UserId.is_in(people.iter().copied()))
+        .filter(Column::Kind.eq(MailKind::DailyReminder))
         .into_tuple()
         .all(tx.connection())
         .await?;
-    for user_id in &without {
-        insert_of(tx, *user_id, now).await?;
+    let planned: HashSet<UserId> = planned.into_iter().collect();
+    let rows = people
+        .iter()
+        .filter(|user_id| !planned.contains(user_id))
+        .flat_map(|user_id| plans_of(*user_id, now))
+        .map(|plan| plan.into_active_model().reset_all());
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        Entity::insert_many(rows)
+            // Whoever was adopted by another process just now has plans already.
+            .on_conflict(
+                OnConflict::columns([Column::UserId, Column::Kind])
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(tx.connection())
+            .await?;
     }
-    Ok(without.len() as u64)
+    Ok(people.last().copied())
+}
+
+/// By what hours of the server the plans were made. None before they were.
+pub async fn find_hours(source: &impl Source) -> Result<Option<String>> {
+    let found = installation::Entity::find()
+        .one(source.connection())
+        .await?;
+    Ok(found.and_then(|found| found.planned_hours))
+}
+
+pub async fn save_hours(tx: &Tx, hours: &str) -> Result<()> {
+    installation::Entity::update_many()
+        .col_expr(installation::Column::PlannedHours, Expr::val(hours))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Lets the planner look at what the next people are told by the calendar. Says who was the last of
+/// them; None when there are no more people.
+pub async fn look_again_at_all(
+    tx: &Tx,
+    after: Option<UserId>,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Option<UserId>> {
+    let people = next_people(tx, after, limit).await?;
+    if !people.is_empty() {
+        Entity::update_many()
+            .col_expr(Column::DueAt, Expr::val(now))
+            .filter(Column::UserId.is_in(people.iter().copied()))
+            .filter(Column::Kind.is_in(BY_CALENDAR))
+            .exec(tx.connection())
+            .await?;
+    }
+    Ok(people.last().copied())
+}
+
+async fn next_people(tx: &Tx, after: Option<UserId>, limit: u64) -> Result<Vec<UserId>> {
+    let mut select = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .order_by_asc(user::Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        select = select.filter(user::Column::Id.gt(after));
+    }
+    Ok(select.into_tuple().all(tx.connection()).await?)
 }

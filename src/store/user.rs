@@ -226,8 +226,8 @@ pub async fn update(tx: &Tx, before: &Model, after: &Model) -> Result<()> {
         .exec(tx.connection())
         .await
         .map_err(|error| taken(&error).unwrap_or_else(|| error.into()))?;
-    let is_told_anew = (before.status, before.role) != (after.status, after.role);
-    if is_told_anew || before.time_zone != after.time_zone {
+    let is_told_anew = before.status != after.status;
+    if is_told_anew || (before.role, &before.time_zone) != (after.role, &after.time_zone) {
         plan::look_again(tx, after.id, is_told_anew, after.updated_at).await?;
     }
     Ok(())

@@ -1,196 +1,168 @@
-//! Sends one mail. The row is claimed by compare-and-set before anything leaves
-//! the house, and finished only by the claim that still holds it: two workers
+//! Sends one mail that was claimed: composes it, hands it over, and writes down
+//! what came of it. Only the claim that still holds the row writes: two workers
 //! cannot both send, and a late one cannot undo what another did.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveEnum;
 
 use super::Worker;
+use super::claim::{Claim, claim, is_held, while_holding};
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::{DeliveryId, DeliveryState, MailKind};
 use crate::error::{Error, Result};
 use crate::mail::{SendError, compose};
-use crate::service::content::{Secrets, content};
+use crate::service::content::{Secrets, content, is_wanted};
 use crate::store;
 
-/// What a worker holds is taken over this long after it was last heard of. With the pause between
-/// two sweeps, a mail of a worker that was killed waits no longer than 30 seconds.
-const LEASE: TimeDelta = TimeDelta::seconds(20);
-/// How often a worker that is still sending says so.
-const RENEWAL: Duration = Duration::from_secs(5);
-/// Claims that never came back with an answer, after which a mail is taken to kill its workers.
-const CRASHES_MAX: i32 = 10;
 const BACK_OFF_FIRST: TimeDelta = TimeDelta::seconds(30);
 const BACK_OFF_MAX: TimeDelta = TimeDelta::hours(1);
 /// How long the result of a mail is kept for a database that is away.
 const RESULT_KEPT: Duration = Duration::from_mins(5);
 const RESULT_PAUSE: Duration = Duration::from_millis(500);
-/// How long a claimed mail waits for its turn, where the mail server takes so many a second only.
-/// Shorter than a lease, so that what is urgent does not find every hand full for long.
-pub(super) const TURN_MAX: TimeDelta = TimeDelta::seconds(10);
 /// How long failures that may pass are tried again.
 const PATIENCE: TimeDelta = TimeDelta::hours(24);
+/// When a report is tried again that found others being written.
+const REPORT_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
 pub(super) async fn deliver(worker: &Worker, id: DeliveryId) -> Result<()> {
     let Some(Claim { claimed, wait }) = claim(worker, id).await? else {
         return Ok(());
     };
-    match message(worker, &claimed).await {
-        Ok(Some(message)) => {
-            let sending = async {
-                tokio::time::sleep(wait).await;
-                // Boxed, since talking SMTP keeps large buffers.
-                Box::pin(worker.mailer.send(
-                    claimed.id,
-                    claimed.kind,
-                    claimed.created_at,
-                    worker.letterhead.from.email.as_ref(),
-                    &claimed.address,
-                    &message,
-                ))
-                .await
-            };
-            let sent = while_holding(worker, &claimed, sending).await;
-            finish(worker, &claimed, sent).await
-        }
-        Ok(None) => suppress(worker, &claimed).await,
+    // Boxed, since composing a report and talking SMTP keep large buffers.
+    let work = Box::pin(compose_and_send(worker, &claimed, wait));
+    let Some(outcome) = while_holding(worker, &claimed, work).await else {
+        return taken_over(&claimed);
+    };
+    let (claimed, outcome) = outcome;
+    match outcome {
+        Outcome::Sent(sent) => finish(worker, &claimed, sent).await,
+        Outcome::NothingToSay => suppress(worker, &claimed).await,
+        Outcome::Later => give_back(worker, &claimed).await,
+        Outcome::TakenOver => taken_over(&claimed),
+    }
+}
+
+enum Outcome {
+    Sent(Result<String, SendError>),
+    NothingToSay,
+    /// Others of its kind are being written just now.
+    Later,
+    /// Another worker has it by now.
+    TakenOver,
+}
+
+/// With the row as it stands by then.
+async fn compose_and_send(
+    worker: &Worker,
+    claimed: &Delivery,
+    wait: Duration,
+) -> (Delivery, Outcome) {
+    let mut row = claimed.clone();
+    let message = match message(worker, &mut row).await {
+        Ok(Message::Ready(message)) => message,
+        Ok(Message::Nothing) => return (row, Outcome::NothingToSay),
+        Ok(Message::Later) => return (row, Outcome::Later),
+        Ok(Message::TakenOver) => return (row, Outcome::TakenOver),
         // A mail that cannot be composed now may be after the fault is mended.
         Err(error) => {
-            tracing::error!(delivery = %claimed.id, kind = ?claimed.kind, %error, "a mail could not be composed");
-            finish(
-                worker,
-                &claimed,
-                Err(SendError::transient("the mail could not be composed")),
-            )
-            .await
+            tracing::error!(delivery = %row.id, kind = ?row.kind, %error, "a mail could not be composed");
+            let failure = SendError::transient("the mail could not be composed");
+            return (row, Outcome::Sent(Err(failure)));
         }
-    }
-}
-
-/// A mail that this worker has taken on.
-struct Claim {
-    claimed: Delivery,
-    /// Until it is its turn.
-    wait: Duration,
-}
-
-/// Takes the mail on, if it is due and nobody else has it. The attempt is counted here, so that a
-/// mail that kills its worker is not tried for ever.
-async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Claim>> {
-    let now = worker.cx.now();
-    let tx = worker.cx.db.begin().await?;
-    let found = store::delivery::find_to_change(&tx, id).await?;
-    let Some(before) = found.filter(|row| store::delivery::is_claimable(row, now)) else {
-        return Ok(None);
     };
-    let mut claimed = before.clone();
-    if let Some((state, answer)) = end_without_sending(&before, now) {
-        claimed.state = state;
-        claimed.finished_at = Some(now);
-        claimed.leased_until = None;
-        claimed.last_answer = Some(answer.into());
-        store::delivery::update_if_held(&tx, &before, &claimed).await?;
-        tx.commit().await?;
-        worker
-            .cx
-            .metrics
-            .mailed(&before.kind.to_value(), "given_up");
-        if before.kind == MailKind::DailyReminder {
-            worker.cx.metrics.reminders_missed(1);
-        }
-        tracing::error!(delivery = %id, kind = ?before.kind, answer, "a mail was given up");
-        return Ok(None);
-    }
-    // Its job was on its way when it was held back; the sweep finds it when it is let go.
-    if store::paused_mail::is_paused(&tx, before.kind).await? {
-        return Ok(None);
-    }
-    let mut wait = Duration::ZERO;
-    if let Some(interval) = worker.cx.settings.mail_rate {
-        let Some(turn) = store::mail_pace::take(&tx, interval, TURN_MAX, now).await? else {
-            // The sweep finds it again, unless something more urgent has come by then.
-            store::delivery::announce(&tx, &[id], now).await?;
-            tx.commit().await?;
-            return Ok(None);
-        };
-        wait = (turn - now).to_std().unwrap_or_default();
-    }
-    claimed.state = DeliveryState::Sending;
-    claimed.leased_until = Some(now + LEASE);
-    claimed.first_attempt_at = before.first_attempt_at.or(Some(now));
-    claimed.fence += 1;
-    claimed.attempts += 1;
-    let held = store::delivery::update_if_held(&tx, &before, &claimed).await?;
-    tx.commit().await?;
-    Ok(held.then_some(Claim { claimed, wait }))
-}
-
-/// What becomes of a mail that is not worth another attempt, and why.
-fn end_without_sending(
-    delivery: &Delivery,
-    now: DateTime<Utc>,
-) -> Option<(DeliveryState, &'static str)> {
-    if delivery.expires_at.is_some_and(|until| until <= now) {
-        return Some((DeliveryState::Failed, "not sent: its time had passed"));
-    }
-    (delivery.attempts - delivery.failures >= CRASHES_MAX)
-        .then_some((DeliveryState::Failed, "no attempt came back with an answer"))
-}
-
-/// Renews the lease for as long as the work takes. A renewal that fails is tried again; should the
-/// lease run out, whoever takes over has a greater fencing number.
-async fn while_holding<T>(worker: &Worker, claimed: &Delivery, work: impl Future<Output = T>) -> T {
-    tokio::select! {
-        outcome = work => outcome,
-        never = keep_renewing(worker, claimed) => match never {},
-    }
-}
-
-async fn keep_renewing(worker: &Worker, claimed: &Delivery) -> Infallible {
-    loop {
-        tokio::time::sleep(RENEWAL).await;
-        if let Err(error) = renew(worker, claimed).await {
-            tracing::warn!(delivery = %claimed.id, %error, "a lease could not be renewed");
+    tokio::time::sleep(wait).await;
+    match is_held(worker, &row).await {
+        Ok(true) => {}
+        Ok(false) => return (row, Outcome::TakenOver),
+        Err(error) => {
+            let failure = SendError::transient(format!("it was not sent: {error}"));
+            return (row, Outcome::Sent(Err(failure)));
         }
     }
+    let sent = worker
+        .mailer
+        .send(
+            row.id,
+            row.kind,
+            row.created_at,
+            worker.letterhead.from.email.as_ref(),
+            &row.address,
+            &message,
+        )
+        .await;
+    (row, Outcome::Sent(sent))
 }
 
-async fn renew(worker: &Worker, claimed: &Delivery) -> Result<()> {
-    let mut renewed = claimed.clone();
-    renewed.leased_until = Some(worker.cx.now() + LEASE);
-    let tx = worker.cx.db.begin().await?;
-    store::delivery::update_if_held(&tx, claimed, &renewed).await?;
-    tx.commit().await
+enum Message {
+    Ready(Vec<u8>),
+    Nothing,
+    Later,
+    TakenOver,
 }
 
-/// The message, as it was composed first. None when there is nothing to say any more.
-async fn message(worker: &Worker, claimed: &Delivery) -> Result<Option<Vec<u8>>> {
-    if let Some(message) = &claimed.message {
-        return Ok(Some(message.clone()));
+/// The message, as it was composed first.
+async fn message(worker: &Worker, row: &mut Delivery) -> Result<Message> {
+    if let Some(message) = &row.message {
+        // However it was composed: whether its reader may have it, and wants it, is asked again.
+        let is_wanted = is_wanted(&worker.cx, row).await?;
+        return Ok(if is_wanted {
+            Message::Ready(message.clone())
+        } else {
+            Message::Nothing
+        });
     }
-    let Some((recipient, content)) = content(&worker.cx, claimed, Secrets::Shown).await? else {
-        return Ok(None);
+    // Reports take long to write; they leave hands free for what somebody waits for.
+    let _desk = if row.kind == MailKind::TaskReport {
+        match worker.reports.try_acquire() {
+            Ok(desk) => Some(desk),
+            Err(_) => return Ok(Message::Later),
+        }
+    } else {
+        None
+    };
+    let Some((recipient, content)) = content(&worker.cx, row, Secrets::Shown).await? else {
+        return Ok(Message::Nothing);
     };
     let message = compose(
         &worker.letterhead,
-        claimed.id,
-        claimed.created_at,
+        row.id,
+        row.created_at,
         &recipient,
         &content,
     )?;
     // A message that is kept is the same at each try. One with a secret is not kept: it is
     // composed again, of parts that do not change.
     if !content.holds_secret() {
-        let mut kept = claimed.clone();
-        kept.message = Some(message.clone());
+        let before = row.clone();
+        row.message = Some(message.clone());
         let tx = worker.cx.db.begin().await?;
-        store::delivery::update_if_held(&tx, claimed, &kept).await?;
+        let held = store::delivery::update_if_held(&tx, &before, row).await?;
         tx.commit().await?;
+        if !held {
+            return Ok(Message::TakenOver);
+        }
     }
-    Ok(Some(message))
+    Ok(Message::Ready(message))
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it is one of several ends")]
+fn taken_over(claimed: &Delivery) -> Result<()> {
+    tracing::warn!(delivery = %claimed.id, "another worker took a mail over; it is the other's now");
+    Ok(())
+}
+
+/// Puts the mail back for a moment. This was no attempt.
+async fn give_back(worker: &Worker, claimed: &Delivery) -> Result<()> {
+    let mut row = claimed.clone();
+    let next = worker.cx.now() + REPORT_PAUSE;
+    row.state = DeliveryState::Due;
+    row.leased_until = None;
+    row.due_at = next;
+    row.announced_until = next;
+    row.attempts -= 1;
+    write_result(worker, claimed, &row).await
 }
 
 async fn finish(
@@ -206,6 +178,10 @@ async fn finish(
             worker.cx.metrics.mailed(&row.kind.to_value(), "sent");
             row.state = DeliveryState::Sent;
             row.finished_at = Some(now);
+            // Reminders and reports of a month would be most of the database.
+            if !row.kind.is_about_account() {
+                row.message = None;
+            }
             row.last_answer = Some(answer);
             tracing::info!(delivery = %row.id, kind = ?row.kind, attempts = row.attempts, "a mail was sent");
         }
@@ -243,6 +219,7 @@ async fn suppress(worker: &Worker, claimed: &Delivery) -> Result<()> {
     row.state = DeliveryState::Suppressed;
     row.leased_until = None;
     row.finished_at = Some(worker.cx.now());
+    row.message = None;
     write_result(worker, claimed, &row).await
 }
 

@@ -4,6 +4,7 @@
 //! by the sweep.
 
 mod board;
+mod claim;
 mod deliver;
 mod planner;
 mod queue;
@@ -12,6 +13,9 @@ mod sweep;
 
 pub use board::board;
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
@@ -23,11 +27,16 @@ use crate::store;
 use crate::worker_health::WorkerPart;
 use supervision::Supervision;
 
+/// Fewer than mails that are sent at the same time.
+const REPORTS_MAX: usize = 2;
+
 #[derive(Clone)]
 pub struct Worker {
     cx: Context,
     mailer: Mailer,
     letterhead: Letterhead,
+    /// Reports that are written at the same time.
+    reports: Arc<Semaphore>,
 }
 
 impl Worker {
@@ -37,6 +46,7 @@ impl Worker {
             cx,
             mailer,
             letterhead,
+            reports: Arc::new(Semaphore::new(REPORTS_MAX)),
         }
     }
 

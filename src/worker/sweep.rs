@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::deliver::{TURN_MAX, prune_before};
+use super::claim::TURN_MAX;
+use super::deliver::prune_before;
 use super::supervision::Supervision;
 use crate::entity::DeliveryId;
 use crate::error::Result;

@@ -239,3 +239,17 @@ async fn nothing_that_people_typed_makes_a_header_or_a_link() {
         1
     );
 }
+
+/// A machine that was an hour ahead is set right while a pace is kept.
+#[tokio::test]
+async fn a_clock_that_is_put_back_stops_no_mails() {
+    let app = TestApp::start_with(&[("MAIL_RATE", "100/s")]).await;
+    app.clock.advance(TimeDelta::hours(1));
+    app.stranger("nico").signs_up().await;
+    app.runs_all_jobs().await;
+    app.clock.advance(TimeDelta::hours(-1));
+    let olga = app.stranger("olga");
+    olga.signs_up().await;
+    app.runs_all_jobs().await;
+    assert_eq!(olga.inbox().kinds(), ["welcome"]);
+}

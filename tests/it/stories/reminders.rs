@@ -389,3 +389,68 @@ async fn settings_are_checked_and_begin_as_usual() {
     let settings = answer.data("updateNotificationSettings.notificationSettings");
     assert_eq!(settings["nextReminderAt"], Value::Null);
 }
+
+/// The worker was away at ten, and somebody was busy with their settings meanwhile.
+#[tokio::test]
+async fn what_is_due_already_still_comes_when_other_settings_change() {
+    let app = TestApp::start_with(QUIET).await;
+    let (max, nico) = (app.manager("max").await, app.employee("nico").await);
+    let task = json!({ "title": "Sweep", "assigneeId": nico.id() });
+    max.creates_task_with(task).await;
+    app.runs_all_jobs().await;
+    app.clock.advance(TimeDelta::minutes(90));
+    sets(&nico, json!({ "assigned": false })).await.succeeds();
+    app.runs_all_jobs().await;
+    assert_eq!(reminders(&nico), 1);
+}
+
+#[tokio::test]
+async fn a_pause_to_the_end_of_time_holds_nobody_else_up() {
+    let app = TestApp::start_with(QUIET).await;
+    let (max, nico) = (app.manager("max").await, app.employee("nico").await);
+    let task = json!({ "title": "Sweep", "assigneeId": nico.id() });
+    max.creates_task_with(task).await;
+    let changes = json!({
+        "remindersPausedUntil": "9999-12-31", "reminderTime": "23:00", "reminderWeekdays": ["MONDAY"],
+    });
+    let answer = sets(&max, changes).await.succeeds();
+    let settings = answer.data("updateNotificationSettings.notificationSettings");
+    assert_eq!(settings["nextReminderAt"], Value::Null);
+    moves_to(&max, "America/New_York").await;
+    app.lets_pass(TimeDelta::hours(1)).await;
+    assert_eq!((reminders(&nico), reminders(&max)), (1, 0));
+}
+
+#[tokio::test]
+async fn whoever_unsubscribes_gets_not_even_what_waits() {
+    let app = TestApp::start_with(QUIET).await;
+    let (max, nico) = (app.manager("max").await, app.employee("nico").await);
+    let task = json!({ "title": "Sweep", "assigneeId": nico.id() });
+    max.creates_task_with(task).await;
+    app.runs_all_jobs().await;
+    app.outbox
+        .fail_next(1, &muster::mail::SendError::transient("451 later"));
+    app.lets_pass(TimeDelta::hours(1)).await;
+    sets(&nico, json!({ "dailyReminder": false }))
+        .await
+        .succeeds();
+    app.lets_pass(TimeDelta::minutes(10)).await;
+    assert_eq!(reminders(&nico), 0);
+}
+
+/// As an operator would who changes REMINDER_TIME.
+#[tokio::test]
+async fn another_hour_of_the_server_holds_from_its_next_start() {
+    let app = TestApp::start_with(QUIET).await;
+    let (max, nico) = (app.manager("max").await, app.employee("nico").await);
+    let task = json!({ "title": "Sweep", "assigneeId": nico.id() });
+    max.creates_task_with(task).await;
+    app.runs_all_jobs().await;
+    let later = app
+        .restarts_with(&[("REPORT_TIME", "off"), ("REMINDER_TIME", "12:00")])
+        .await;
+    later.lets_pass(TimeDelta::hours(1)).await;
+    assert_eq!(later.outbox.all(), []);
+    later.lets_pass(TimeDelta::hours(2)).await;
+    assert_eq!(later.outbox.all().len(), 1);
+}
