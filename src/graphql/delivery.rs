@@ -15,13 +15,12 @@ use super::user::User;
 use crate::actor::Actor;
 use crate::entity;
 use crate::entity::delivery::Model;
-use crate::entity::paused_mail::Model as PausedMailRow;
 use crate::error::{Error, Result};
 use crate::service;
 use crate::store::{self, Position, SortKey};
 
 /// More values than there are, since some may come twice.
-const VALUES_MAX: usize = 50;
+pub(super) const VALUES_MAX: usize = 50;
 
 /// How far a mail is.
 #[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
@@ -201,43 +200,8 @@ impl TryFrom<DeliveryFilter> for store::delivery::DeliveryFilter {
     }
 }
 
-fn all<T: Into<U>, U>(values: Vec<T>) -> Vec<U> {
+pub(super) fn all<T: Into<U>, U>(values: Vec<T>) -> Vec<U> {
     values.into_iter().map(Into::into).collect()
-}
-
-/// A kind of mail that is held back.
-#[derive(SimpleObject)]
-#[graphql(complex)]
-pub struct PausedMail {
-    /// Which mails wait.
-    kind: MailKind,
-    /// Since when.
-    paused_at: DateTime,
-    #[graphql(skip)]
-    actor: Actor,
-    #[graphql(skip)]
-    row: PausedMailRow,
-}
-
-#[async_graphql::ComplexObject]
-impl PausedMail {
-    /// The admin who held them back. Null once that admin is deleted.
-    async fn paused_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        User::load(ctx, self.actor, self.row.paused_by).await
-    }
-}
-
-impl PausedMail {
-    fn all(actor: Actor, rows: Vec<PausedMailRow>) -> Vec<Self> {
-        rows.into_iter()
-            .map(|row| Self {
-                kind: row.kind.into(),
-                paused_at: DateTime(row.paused_at),
-                actor,
-                row,
-            })
-            .collect()
-    }
 }
 
 #[derive(Default)]
@@ -297,14 +261,6 @@ impl DeliveryQuery {
         .await
         .transpose()
     }
-
-    /// The kinds of mail that are held back, longest first. Requires ADMIN.
-    #[graphql(directive = auth::apply(access::PAUSED_MAILS.into()))]
-    async fn paused_mails(&self, ctx: &Context<'_>) -> Result<Vec<PausedMail>> {
-        let actor = access::require(ctx, access::PAUSED_MAILS)?;
-        let rows = store::paused_mail::list(&muster(ctx).db).await?;
-        Ok(PausedMail::all(actor, rows))
-    }
 }
 
 /// Which mail to send again.
@@ -339,44 +295,7 @@ struct CancelDeliveryPayload {
     user_errors: Vec<UserError>,
 }
 
-/// Which mails to hold back.
-#[derive(InputObject)]
-struct PauseMailsInput {
-    /// Kinds that are held back already stay so.
-    kinds: Vec<MailKind>,
-}
-
-/// The answer to `pauseMails`.
-#[derive(SimpleObject, Default)]
-struct PauseMailsPayload {
-    /// Everything that is held back now.
-    paused_mails: Vec<PausedMail>,
-    /// What is wrong with the form; empty when it worked.
-    user_errors: Vec<UserError>,
-}
-
-/// Which mails to let go.
-#[derive(InputObject)]
-struct ResumeMailsInput {
-    /// Kinds that are not held back are passed over.
-    kinds: Vec<MailKind>,
-}
-
-/// The answer to `resumeMails`.
-#[derive(SimpleObject, Default)]
-struct ResumeMailsPayload {
-    /// Everything that is still held back.
-    paused_mails: Vec<PausedMail>,
-    /// What is wrong with the form; empty when it worked.
-    user_errors: Vec<UserError>,
-}
-
-payloads!(
-    ResendDeliveryPayload,
-    CancelDeliveryPayload,
-    PauseMailsPayload,
-    ResumeMailsPayload
-);
+payloads!(ResendDeliveryPayload, CancelDeliveryPayload);
 
 #[derive(Default)]
 pub struct DeliveryMutation;
@@ -429,60 +348,4 @@ impl DeliveryMutation {
             .await,
         )
     }
-
-    /// Holds mails of some kinds back, for all workers, until they are let go: those that come
-    /// meanwhile wait. What is being sent just now goes out. Requires ADMIN.
-    #[graphql(directive = auth::apply(access::PAUSE_MAILS.into()))]
-    async fn pause_mails(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which mails to hold back.")] input: PauseMailsInput,
-    ) -> Option<Result<PauseMailsPayload>> {
-        Some(
-            async {
-                let actor = access::require(ctx, access::PAUSE_MAILS)?;
-                let kinds = kinds(input.kinds)?;
-                let cx = muster(ctx);
-                let verb = || service::delivery::pause(cx, &actor, &kinds);
-                let answer = cx.retried(verb).await;
-                settle(answer, |rows| PauseMailsPayload {
-                    paused_mails: PausedMail::all(actor, rows),
-                    ..Default::default()
-                })
-            }
-            .await,
-        )
-    }
-
-    /// Lets mails of some kinds go again. Requires ADMIN.
-    #[graphql(directive = auth::apply(access::RESUME_MAILS.into()))]
-    async fn resume_mails(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which mails to let go.")] input: ResumeMailsInput,
-    ) -> Option<Result<ResumeMailsPayload>> {
-        Some(
-            async {
-                let actor = access::require(ctx, access::RESUME_MAILS)?;
-                let kinds = kinds(input.kinds)?;
-                let cx = muster(ctx);
-                let verb = || service::delivery::resume(cx, &actor, &kinds);
-                let answer = cx.retried(verb).await;
-                settle(answer, |rows| ResumeMailsPayload {
-                    paused_mails: PausedMail::all(actor, rows),
-                    ..Default::default()
-                })
-            }
-            .await,
-        )
-    }
-}
-
-fn kinds(kinds: Vec<MailKind>) -> Result<Vec<entity::MailKind>> {
-    if kinds.len() > VALUES_MAX {
-        return Err(Error::BadUserInput(format!(
-            "kinds takes at most {VALUES_MAX} values."
-        )));
-    }
-    Ok(all(kinds))
 }

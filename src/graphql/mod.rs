@@ -30,6 +30,7 @@ mod node;
 mod notification;
 mod page;
 mod password;
+mod paused_mail;
 mod payload;
 mod report;
 mod second_factor;
@@ -69,6 +70,7 @@ pub struct Query(
     api_token::ApiTokenQuery,
     notification::NotificationQuery,
     delivery::DeliveryQuery,
+    paused_mail::PausedMailQuery,
 );
 
 /// Everything that can be changed. Root fields are nullable, so that one that fails leaves the
@@ -89,6 +91,7 @@ pub struct Mutation(
     report::ReportMutation,
     notification::NotificationMutation,
     delivery::DeliveryMutation,
+    paused_mail::PausedMailMutation,
 );
 
 /// Who sent a request, and from where.

@@ -161,6 +161,25 @@ async fn a_mail_whose_worker_died_is_taken_over_after_its_lease() {
     assert_eq!(nico.inbox().kinds(), ["welcome"]);
 }
 
+/// Each of its workers died before it could tell an answer.
+#[tokio::test]
+async fn a_mail_that_kills_its_workers_is_given_up() {
+    let app = TestApp::start().await;
+    let nico = app.stranger("nico");
+    nico.signs_up().await;
+    for (attempts, state) in [(9, "SENT"), (10, "FAILED")] {
+        app.sql(format!(
+            "UPDATE deliveries SET state = 'SENDING', attempts = {attempts}, failures = 0, \
+             leased_until = created_at, announced_until = created_at, finished_at = NULL"
+        ))
+        .await;
+        app.lets_pass(TimeDelta::minutes(1)).await;
+        let states = app.database().reads("SELECT state FROM deliveries").await;
+        assert_eq!(states, [state], "after {attempts} claims");
+    }
+    assert_eq!(nico.inbox().count("welcome"), 1);
+}
+
 #[tokio::test]
 async fn a_sign_up_that_was_refused_sends_nothing() {
     let app = TestApp::start().await;
