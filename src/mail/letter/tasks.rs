@@ -21,9 +21,15 @@ pub(super) fn approval_waiting(
     zone: Tz,
 ) -> (String, Vec<Part>) {
     let count = sign_ups.len() as u64 + more;
-    let subject = match count {
-        1 => "1 sign-up waits for your decision".to_owned(),
-        _ => format!("{count} sign-ups wait for your decision"),
+    let (subject, who) = match count {
+        1 => (
+            "1 sign-up waits for your decision".to_owned(),
+            "This person",
+        ),
+        _ => (
+            format!("{count} sign-ups wait for your decision"),
+            "These people",
+        ),
     };
     let items = sign_ups.iter().map(|sign_up| Item {
         title: if sign_up.name == sign_up.username {
@@ -40,7 +46,9 @@ pub(super) fn approval_waiting(
         url: None,
     });
     let mut parts = vec![
-        paragraph("These people signed up, and cannot log in before an admin decides:"),
+        paragraph(format!(
+            "{who} signed up, and cannot log in before an admin decides:"
+        )),
         Part::Items(items.collect()),
     ];
     parts.extend(and_more(more));
