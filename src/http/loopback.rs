@@ -3,14 +3,28 @@
 use std::net::SocketAddr;
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri, Version, header};
 use url::{Host, Url};
 
-/// Whoever connects from here and not through a proxy on it, behind which everybody does.
-pub(super) fn is_direct(peer: SocketAddr, headers: &HeaderMap) -> bool {
-    let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip"];
+/// What proxies add to a request, one or the other.
+const FORWARDED: [&str; 7] = [
+    "x-forwarded-for",
+    "forwarded",
+    "x-real-ip",
+    "via",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+];
+
+/// Whoever connects from here and not through a proxy on it, behind which everybody does. One that
+/// adds nothing is known by the version that nginx speaks to servers unless it is told otherwise,
+/// and no browser does; one that speaks a later version and adds nothing cannot be told from a
+/// browser.
+pub(super) fn is_direct(peer: SocketAddr, version: Version, headers: &HeaderMap) -> bool {
     peer.ip().to_canonical().is_loopback()
-        && !forwarded.iter().any(|name| headers.contains_key(*name))
+        && version >= Version::HTTP_11
+        && !FORWARDED.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Whether the browser took this machine for this machine, too: a page elsewhere can have its name
@@ -66,9 +80,36 @@ mod tests {
             ),
             ("127.0.0.1:4711", with("forwarded", "for=127.0.0.1"), false),
             ("127.0.0.1:4711", with("x-real-ip", ""), false),
+            ("127.0.0.1:4711", with("via", "1.1 proxy"), false),
+            (
+                "127.0.0.1:4711",
+                with("x-forwarded-host", "muster.example"),
+                false,
+            ),
+            ("127.0.0.1:4711", with("x-forwarded-proto", "https"), false),
+            (
+                "127.0.0.1:4711",
+                with("x-forwarded-server", "muster.example"),
+                false,
+            ),
         ] {
             let peer = peer.parse().unwrap();
-            assert_eq!(is_direct(peer, &headers), direct, "{peer} {headers:?}");
+            let is_direct = is_direct(peer, Version::HTTP_11, &headers);
+            assert_eq!(is_direct, direct, "{peer} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_browser_speaks_is_not_direct() {
+        let here = "127.0.0.1:4711".parse().unwrap();
+        for (version, direct) in [
+            (Version::HTTP_09, false),
+            (Version::HTTP_10, false),
+            (Version::HTTP_11, true),
+            (Version::HTTP_2, true),
+        ] {
+            let is_direct = is_direct(here, version, &HeaderMap::new());
+            assert_eq!(is_direct, direct, "{version:?}");
         }
     }
 

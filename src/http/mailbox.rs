@@ -2,10 +2,10 @@
 //! without a mail server. Called by `http::router`.
 //!
 //! The mails let whoever reads them into accounts, so they are there only where
-//! mails go to files and links lead to this machine, and only for a browser on it:
-//! to all others this is an unknown path like any other. What is in a mail is not
-//! trusted, either. It is shown in a frame of an origin of its own, where nothing
-//! runs and nothing is loaded.
+//! mails go to files, links lead to this machine and no proxy is in front of it, and
+//! only for a browser on it: to all others this is an unknown path like any other.
+//! What is in a mail is not trusted, either. It is shown in a frame of an origin of
+//! its own, where nothing runs and nothing is loaded.
 
 use std::net::SocketAddr;
 
@@ -49,7 +49,9 @@ struct MailPage {
 
 /// None where there is no mailbox.
 pub(super) fn routes(settings: &Settings) -> Option<Router> {
-    let is_for_trying_out = settings.smtp_url.is_none() && leads_to_loopback(&settings.public_url);
+    let is_for_trying_out = settings.smtp_url.is_none()
+        && settings.trusted_proxies.is_empty()
+        && leads_to_loopback(&settings.public_url);
     is_for_trying_out.then(|| {
         // For any method, since a route for some tells which in every answer to the others.
         Router::new()
@@ -71,7 +73,8 @@ async fn for_this_machine_only(
     let headers = request.headers();
     // A script of another origin names it, and would be let in where CORS_ORIGINS is *.
     let is_for_script = headers.contains_key(header::ORIGIN);
-    let is_of_here = is_direct(peer, headers) && is_called_by_its_name(request.uri(), headers);
+    let is_of_here = is_direct(peer, request.version(), headers)
+        && is_called_by_its_name(request.uri(), headers);
     let reads = [Method::GET, Method::HEAD].contains(request.method());
     if is_for_script || !is_of_here || !reads {
         return not_found().await.into_response();

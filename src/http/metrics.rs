@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Version, header};
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
@@ -17,10 +17,11 @@ use crate::service::{Context, waiting};
 pub(super) async fn metrics(
     State(cx): State<Context>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    version: Version,
     headers: HeaderMap,
 ) -> Response {
     let token = cx.settings.metrics_token.as_ref();
-    if !may_read(token, peer, &headers) {
+    if !may_read(token, peer, version, &headers) {
         return not_found().await.into_response();
     }
     waiting::measure(&cx).await;
@@ -34,9 +35,14 @@ pub(super) async fn metrics(
         .into_response()
 }
 
-fn may_read(token: Option<&Secret>, peer: SocketAddr, headers: &HeaderMap) -> bool {
+fn may_read(
+    token: Option<&Secret>,
+    peer: SocketAddr,
+    version: Version,
+    headers: &HeaderMap,
+) -> bool {
     let Some(token) = token else {
-        return is_direct(peer, headers);
+        return is_direct(peer, version, headers);
     };
     headers
         .get(header::AUTHORIZATION)
@@ -61,14 +67,14 @@ mod tests {
         let here: SocketAddr = "127.0.0.1:4711".parse().unwrap();
         let mapped: SocketAddr = "[::ffff:127.0.0.1]:4711".parse().unwrap();
         let elsewhere: SocketAddr = "10.0.0.7:4711".parse().unwrap();
-        assert!(may_read(None, here, &HeaderMap::new()));
-        assert!(may_read(None, mapped, &HeaderMap::new()));
-        assert!(!may_read(None, elsewhere, &HeaderMap::new()));
-        assert!(!may_read(
-            None,
-            here,
-            &with("x-forwarded-for", "203.0.113.7")
-        ));
+        let may_read = |peer, version, headers| may_read(None, peer, version, headers);
+        let plain = HeaderMap::new();
+        assert!(may_read(here, Version::HTTP_11, &plain));
+        assert!(may_read(mapped, Version::HTTP_11, &plain));
+        assert!(!may_read(elsewhere, Version::HTTP_11, &plain));
+        assert!(!may_read(here, Version::HTTP_10, &plain));
+        let forwarded = with("x-forwarded-for", "203.0.113.7");
+        assert!(!may_read(here, Version::HTTP_11, &forwarded));
     }
 
     #[test]
@@ -76,10 +82,12 @@ mod tests {
         let token = Secret::new("s3cret".into());
         let here: SocketAddr = "127.0.0.1:4711".parse().unwrap();
         let elsewhere: SocketAddr = "10.0.0.7:4711".parse().unwrap();
+        let may_read = |peer, headers| may_read(Some(&token), peer, Version::HTTP_10, headers);
+        let plain = HeaderMap::new();
         let shown = with("authorization", "Bearer s3cret");
-        assert!(may_read(Some(&token), elsewhere, &shown));
-        assert!(!may_read(Some(&token), here, &HeaderMap::new()));
+        assert!(may_read(elsewhere, &shown));
+        assert!(!may_read(here, &plain));
         let wrong = with("authorization", "Bearer s3cre");
-        assert!(!may_read(Some(&token), here, &wrong));
+        assert!(!may_read(here, &wrong));
     }
 }

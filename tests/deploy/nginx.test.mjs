@@ -9,10 +9,51 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import {
-  DEPLOY, eventually, find, freePort, makeFolder, postGraphql, request, run, startMuster, startNginx, temporaryFolders, untilReady,
+  DEPLOY, eventually, find, freePort, makeFolder, postGraphql, request, run, start, startMuster, startNginx, temporaryFolders, untilReady,
 } from './support.mjs';
 
 const VERSION = { query: '{ server { version } }' };
+
+describe('an nginx that was told nothing but where Muster is', () => {
+  let place;
+  let muster;
+  let nginx;
+  let port;
+  let inner;
+
+  before(async () => {
+    place = await makeFolder();
+    port = await freePort();
+    inner = await freePort();
+    muster = startMuster(place.folder, inner);
+    await untilReady(muster, inner);
+    const conf = path.join(place.folder, 'bare.conf');
+    const server = `server { listen 127.0.0.1:${port}; location / { proxy_pass http://127.0.0.1:${inner}; } }`;
+    await writeFile(conf, `events {}\nhttp {\n${temporaryFolders(place.folder)}access_log off;\n${server}\n}\n`);
+    const globals = ['-g', `daemon off; pid ${place.folder}/nginx.pid;`];
+    nginx = start(find('nginx', 'nginx'), ['-p', place.folder, '-c', conf, '-e', 'stderr', ...globals]);
+    await eventually('nginx to pass on', async () => {
+      if (nginx.hasEnded()) throw new Error(`nginx did not start: ${nginx.output}`);
+      const answer = await request({ port, path: '/healthz' }).catch(() => undefined);
+      return answer?.status === 200 || undefined;
+    });
+  });
+
+  after(async () => {
+    await nginx?.stop('SIGTERM');
+    await muster?.stop();
+    await place?.remove();
+  });
+
+  for (const way of ['/mail', '/mail/mailbox.css', '/metrics']) {
+    test(`shows nobody ${way}, which is there on this machine`, async () => {
+      assert.equal((await request({ port: inner, path: way })).status, 200);
+      assert.equal((await request({ port, path: way })).status, 404);
+      const headers = { Host: 'localhost' };
+      assert.equal((await request({ port, path: way, headers })).status, 404);
+    });
+  }
+});
 
 describe('in front of two musters', () => {
   let place;

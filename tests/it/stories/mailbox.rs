@@ -7,6 +7,8 @@ use std::path::Path;
 use axum::http::header::{HOST, ORIGIN};
 use reqwest::{Client, Response, StatusCode};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::TestApp;
 use crate::support::program::{House, Server};
@@ -117,6 +119,10 @@ async fn to_all_others_the_mailbox_is_a_path_like_any_unknown_one() {
             ("x-forwarded-for", "127.0.0.1"),
             ("forwarded", "for=127.0.0.1"),
             ("x-real-ip", "127.0.0.1"),
+            ("via", "1.1 proxy"),
+            ("x-forwarded-host", "localhost"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-server", "localhost"),
             (HOST.as_str(), "evil.example"),
             (HOST.as_str(), "localhost.evil.example:8000"),
             (ORIGIN.as_str(), "https://evil.example"),
@@ -149,6 +155,30 @@ fn kept(response: &Response) -> Vec<(String, String)> {
     kept
 }
 
+/// nginx with nothing but `proxy_pass` adds no header, and names the upstream as the host.
+#[tokio::test]
+async fn a_bare_proxy_on_this_machine_finds_no_mailbox() {
+    let folder = folder_with("Subject: A secret\r\n\r\nsecret");
+    let app = with_mails(folder.path()).await;
+    let address = app.url("").trim_start_matches("http://").to_owned();
+    for (path, version, status) in [
+        ("/mail", "1.1", "200 OK"),
+        ("/mail", "1.0", "404 Not Found"),
+        (&format!("/mail/{ID}"), "1.0", "404 Not Found"),
+        ("/metrics", "1.1", "200 OK"),
+        ("/metrics", "1.0", "404 Not Found"),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/{version}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (line, _) = answer.split_once("\r\n").unwrap();
+        assert!(line.ends_with(status), "{path} {version}: {line}");
+    }
+}
+
 #[tokio::test]
 async fn there_is_no_mailbox_where_mails_are_sent_or_muster_has_a_name_of_its_own() {
     let folder = folder_with("Subject: Hello\r\n\r\n");
@@ -157,6 +187,7 @@ async fn there_is_no_mailbox_where_mails_are_sent_or_muster_has_a_name_of_its_ow
         &[("SMTP_URL", "smtp://127.0.0.1:1"), HERE[0]] as &[_],
         &[("PUBLIC_URL", "https://muster.example")],
         &[("PUBLIC_URL", "http://10.0.0.7:8000")],
+        &[("TRUSTED_PROXIES", "10.0.0.7/32"), HERE[0]],
     ] {
         let app = TestApp::start_with(&[&mails, others].concat()).await;
         for path in ["/mail", &format!("/mail/{ID}"), "/mail/mailbox.css"] {
