@@ -33,7 +33,7 @@ settings! {
     "ACCESS_TOKEN_TTL", Some("15m"), "Life of an access token.";
     "REFRESH_TOKEN_TTL", Some("30d"), "Life of a session without use.";
     "SESSION_MAX_AGE", Some("90d"), "Life of a session with use.";
-    "SMTP_URL", None, "Mail server, smtp://user:pass@host:port or smtps://…, with ?tls=required for STARTTLS, &ca=FILE for an authority of one's own and &timeout=30s for each step; when absent, mails are written to MAIL_DIR.";
+    "SMTP_URL", None, "Mail server, smtp://user:pass@host:port or smtps://…, with ?tls=required for STARTTLS, &ca=FILE for an authority of one's own and &timeout=30s for each step, the message having a second more for every 32 KiB; when absent, mails are written to MAIL_DIR.";
     "MAIL_DIR", Some("mail"), "Folder of .eml files when there is no mail server.";
     "MAIL_FROM", Some("Muster <muster@localhost>"), "Sender of all mails.";
     "MAIL_RATE", None, "Most mails that go out, from all workers together, such as 10/s, 100/m or 1000/h; as many as there are when absent.";

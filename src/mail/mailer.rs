@@ -43,7 +43,8 @@ impl Mailer {
     }
 
     /// Hands over one message to one address and gives the server's answer. May take as long as
-    /// `LONGEST_SEND`. `date` is the one of the message.
+    /// five steps of a mail server, and a second more for every 32 KiB: longer than a lease, which
+    /// has to be renewed meanwhile. `date` is the one of the message.
     pub async fn send(
         &self,
         id: DeliveryId,

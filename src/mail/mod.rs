@@ -27,4 +27,3 @@ pub use memory::{Outbox, SentMail};
 pub use message::{Letterhead, Rendered, compose, render};
 pub use report::{Bar, Bars, Per, PersonFigures, TaskList, TaskReport};
 pub use send_error::SendError;
-pub use smtp::LONGEST_SEND;

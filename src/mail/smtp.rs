@@ -26,9 +26,8 @@ use super::message::parse_address;
 use super::send_error::SendError;
 
 const STEP: Duration = Duration::from_secs(30);
-/// Connecting, sender, recipient, start of the message, the message. A lease on a delivery must
-/// be longer.
-pub const LONGEST_SEND: Duration = STEP.saturating_mul(5);
+/// Bytes a second: the slowest line that a message may take. It has so much longer than a step.
+const SLOWEST: u32 = 32 * 1024;
 
 pub(super) struct Smtp {
     host: String,
@@ -178,8 +177,8 @@ impl Smtp {
         if data.code().severity != Severity::PositiveIntermediate {
             return Err((Trouble::Confusion(text_of(&data)), Step::Start));
         }
-        let answer = self
-            .within(connection.message(message))
+        let limit = self.limit_for(message);
+        let answer = within(limit, connection.message(message))
             .await
             .map_err(at(Step::Message))?;
         if answer.code().severity != Severity::PositiveCompletion {
@@ -194,18 +193,31 @@ impl Smtp {
         tokio::spawn(async move { timeout(step, connection.abort()).await });
     }
 
-    async fn within<T>(
+    /// How long the server has for this message.
+    fn limit_for(&self, message: &[u8]) -> Duration {
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        self.step + Duration::from_secs((length / SLOWEST).into())
+    }
+
+    fn within<T>(
         &self,
         step: impl Future<Output = Result<T, SmtpError>>,
-    ) -> Result<T, Trouble> {
-        match timeout(self.step, step).await {
-            Ok(result) => result.map_err(Trouble::Smtp),
-            Err(_) => Err(Trouble::Silence(self.step)),
-        }
+    ) -> impl Future<Output = Result<T, Trouble>> {
+        within(self.step, step)
     }
 
     fn answer(&self, trouble: &Trouble) -> String {
         self.redaction.apply(&trouble.text())
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, SmtpError>>,
+) -> Result<T, Trouble> {
+    match timeout(limit, step).await {
+        Ok(result) => result.map_err(Trouble::Smtp),
+        Err(_) => Err(Trouble::Silence(limit)),
     }
 }
 

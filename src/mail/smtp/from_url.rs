@@ -25,6 +25,7 @@ impl Smtp {
             .ok_or_else(|| format!("SMTP_URL names no host; write it as {EXAMPLE}"))?
             .trim_matches(['[', ']'])
             .to_owned();
+        check_parameters(&url)?;
         let (tls, default_port) = tls(&url, &host)?;
         let (credentials, redaction) = credentials(&url)?;
         Ok(Self {
@@ -42,7 +43,34 @@ impl Smtp {
     }
 }
 
-/// The first of this name behind the question mark.
+/// What may stand behind the question mark, once each. Whatever is misspelt there would be passed
+/// over, and mails would go without TLS while somebody believes that it is required.
+fn check_parameters(url: &Url) -> Result<(), String> {
+    let mut left = vec!["tls", "ca", "timeout"];
+    // Where a password has a question mark in it, what follows looks like parameters.
+    let behind = url.as_str().split_once('?').map_or("", |(_, rest)| rest);
+    let may_be_secret = behind.contains('@');
+    for (name, _) in url.query_pairs() {
+        let Some(place) = left.iter().position(|known| *known == name) else {
+            let which = if may_be_secret {
+                String::new()
+            } else {
+                format!(" ({name})")
+            };
+            return Err(format!(
+                "SMTP_URL has a parameter that is unknown or there already{which}; \
+                 tls, ca and timeout may be there once each"
+            ));
+        };
+        left.remove(place);
+    }
+    if url.fragment().is_some() {
+        return Err(format!("SMTP_URL has a #; write it as {EXAMPLE}"));
+    }
+    Ok(())
+}
+
+/// The one of this name behind the question mark.
 fn parameter(url: &Url, name: &str) -> Option<String> {
     url.query_pairs()
         .find(|(key, _)| key == name)
@@ -61,10 +89,16 @@ fn tls(url: &Url, host: &str) -> Result<(Tls, u16), String> {
     };
     let wanted = parameter(url, "tls");
     match (url.scheme(), wanted.as_deref()) {
+        ("smtp", None) if parameter(url, "ca").is_some() => {
+            Err("the ca of SMTP_URL is of no use without tls=required".to_owned())
+        }
         ("smtp", None) => Ok((Tls::None, 25)),
         ("smtp", Some("required")) => Ok((Tls::Required(parameters()?), 587)),
         ("smtp", Some("opportunistic")) => Ok((Tls::Opportunistic(parameters()?), 587)),
-        ("smtps", _) => Ok((Tls::Wrapper(parameters()?), 465)),
+        ("smtps", None | Some("required")) => Ok((Tls::Wrapper(parameters()?), 465)),
+        ("smtps", Some(_)) => {
+            Err("with smtps, the tls of SMTP_URL can only be required, or be left out".to_owned())
+        }
         ("smtp", Some(_)) => {
             Err("the tls of SMTP_URL must be required or opportunistic".to_owned())
         }

@@ -11,10 +11,12 @@ const MESSAGE: &[u8] = b"Subject: Hello\r\n\r\nOne\r\n.\r\nTwo\r\n";
 #[derive(Clone, Copy)]
 enum Answer {
     Say(&'static str),
+    /// After a while, and then that it was taken.
+    Late(Duration),
     Nothing,
     HangUp,
 }
-use Answer::{HangUp, Nothing, Say};
+use Answer::{HangUp, Late, Nothing, Say};
 
 /// A mail server on loopback that takes everything, but answers as told to lines that start
 /// like this. The greeting goes by "(greeting)" and the end of a message by ".".
@@ -80,6 +82,10 @@ async fn converse(
                 .write_all(format!("{text}\r\n").as_bytes())
                 .await
                 .ok()?,
+            Late(pause) => {
+                tokio::time::sleep(pause).await;
+                writer.write_all(b"250 2.0.0 taken\r\n").await.ok()?;
+            }
             Nothing => (),
             HangUp => return None,
         }
@@ -207,6 +213,36 @@ async fn whether_a_mail_was_taken_is_unknown_when_its_end_is_not_answered() {
     }
 }
 
+/// A report of some megabytes is more than a slow line takes within the time for a step.
+#[tokio::test]
+async fn a_long_message_has_longer_to_be_taken() {
+    let server = Server::start(const { &[(".", Late(Duration::from_secs(1)))] }).await;
+    let smtp = Smtp {
+        step: Duration::from_millis(300),
+        ..server.smtp()
+    };
+    let sends = async |kibibytes: usize| {
+        let message = [MESSAGE, &b"0123456789abcde\n".repeat(64 * kibibytes)].concat();
+        smtp.send("muster@muster.example", "ada@example.com", &message)
+            .await
+    };
+    assert_eq!(sends(96).await.unwrap(), "250 2.0.0 taken");
+    let error = sends(16).await.unwrap_err();
+    assert!(error.unknown, "{error}");
+    assert_eq!(error.answer, "the mail server did not answer within 300ms");
+}
+
+#[test]
+fn a_line_of_a_quarter_of_a_megabit_is_fast_enough() {
+    let smtp = Smtp::from_url("smtp://mail.example").unwrap();
+    for (length, seconds) in [(0, 30), (32 * 1024 - 1, 30), (5 * 1024 * 1024, 30 + 160)] {
+        assert_eq!(
+            smtp.limit_for(&vec![b'x'; length]),
+            Duration::from_secs(seconds)
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_refused_log_in_is_worth_another_try_and_tells_no_password() {
     let server = Server::start(&[("AUTH", Say("535 postman/s3+cret% is wrong"))]).await;
@@ -293,6 +329,10 @@ fn the_url_says_where_and_how() {
             "mail.example:2525 with TLS where the server offers it",
         ),
         ("smtps://u:p@mail.example", "mail.example:465 with TLS"),
+        (
+            "smtps://mail.example?tls=required&timeout=5s",
+            "mail.example:465 with TLS",
+        ),
         ("smtp://[::1]:2525", "::1:2525 without TLS"),
     ] {
         let smtp = Smtp::from_url(url).unwrap();
@@ -314,6 +354,15 @@ fn a_step_may_take_half_a_minute_or_as_long_as_the_url_says() {
 }
 
 #[test]
+fn a_parameter_that_there_is_not_is_named() {
+    for name in ["TLS", "tsl", "Timeout"] {
+        let url = format!("smtp://user:s3cret@mail.example?{name}=required");
+        let error = Smtp::from_url(&url).err().unwrap();
+        assert!(error.contains(&format!("({name})")), "{error}");
+    }
+}
+
+#[test]
 fn a_url_that_cannot_be_used_is_refused_without_repeating_it() {
     for url in [
         "mail.example",
@@ -327,6 +376,21 @@ fn a_url_that_cannot_be_used_is_refused_without_repeating_it() {
         "smtp://user:s3cret@mail.example?timeout=999ms",
         "smtps://user:s3cret@mail.example?ca=/nowhere/ca.pem",
         "smtps://user:s3cret@mail.example?ca=Cargo.toml",
+        "smtp://user:s3cret@mail.example?TLS=required",
+        "smtp://user:s3cret@mail.example?tsl=required",
+        "smtp://user:s3cret@mail.example?tls=Required",
+        "smtp://user:s3cret@mail.example?tls=",
+        "smtp://user:s3cret@mail.example?tls=opportunistic&tls=required",
+        "smtp://user:s3cret@mail.example?required",
+        "smtp://user:s3cret@mail.example?ca=Cargo.toml",
+        "smtps://user:s3cret@mail.example?tls=none",
+        "smtps://user:s3cret@mail.example?tls=opportunistic",
+        // Passwords that would have to be written otherwise.
+        "smtp://user:12?s3cret@mail.example",
+        "smtp://user:12?s3cret&tls=required@mail.example",
+        "smtp://user:12?s3cret#@mail.example",
+        "smtp://user:12?s3cret?@mail.example",
+        "smtp://mail.example#tls=required",
         "",
     ] {
         let error = Smtp::from_url(url).err().unwrap();
