@@ -24,10 +24,11 @@ mod watched;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::error::Error;
 use crate::graphql::{self, Schema};
 use crate::service::Context;
 
@@ -101,6 +102,15 @@ async fn sdl() -> impl IntoResponse {
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
         graphql::sdl(),
     )
+}
+
+/// Says when to come again, where that is what went wrong.
+fn with_retry_after(error: &Error, mut response: Response) -> Response {
+    if let Error::RateLimited { retry_after } = error {
+        let seconds = HeaderValue::from(retry_after.as_secs().max(1));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 async fn not_found() -> impl IntoResponse {

@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::Shared;
 use super::caller::client;
+use super::{Shared, with_retry_after};
 use crate::actor::Actor;
 use crate::entity::MailKind;
 use crate::error::Error;
@@ -86,11 +86,12 @@ fn trouble(error: &Error) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    page(
+    let page = page(
         status,
         "Not yet",
         "<p>That did not work just now. Please try again in a minute.</p>",
-    )
+    );
+    with_retry_after(error, page)
 }
 
 /// `body` is markup of ours.

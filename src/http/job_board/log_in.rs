@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{Guest, Peer, page, pass, refuse, see_board, told, with_retry_after};
+use super::{Guest, Peer, page, pass, refuse, see_board, told};
 use crate::actor::Actor;
 use crate::error::Error;
-use crate::http::Shared;
+use crate::http::{Shared, with_retry_after};
 use crate::service::job_board::{self, Form};
 use crate::service::{Context, session};
 

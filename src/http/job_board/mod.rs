@@ -21,7 +21,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::caller;
-use super::{Shared, not_found};
+use super::{Shared, not_found, with_retry_after};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::service::{Context, attempt, job_board, session};
@@ -160,12 +160,4 @@ fn told(error: &Error) -> (StatusCode, String) {
 fn refuse(error: &Error) -> Response {
     let (status, message) = told(error);
     with_retry_after(error, (status, format!("{message}\n")).into_response())
-}
-
-fn with_retry_after(error: &Error, mut response: Response) -> Response {
-    if let Error::RateLimited { retry_after } = error {
-        let seconds = HeaderValue::from(retry_after.as_secs().max(1));
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
 }

@@ -116,6 +116,25 @@ async fn a_link_that_is_not_ours_stops_nothing() {
     }
 }
 
+#[tokio::test]
+async fn whoever_tries_too_many_links_is_told_when_to_come_again() {
+    let app = TestApp::start_with(&[("RATE_LIMIT", "on")]).await;
+    let mut tries = 0;
+    let refused = loop {
+        let answer = posts(&app, "/unsubscribe?token=guess").await;
+        if answer.status() != StatusCode::NOT_FOUND {
+            break answer;
+        }
+        tries += 1;
+        assert!(tries < 1_000, "nothing is refused");
+    };
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let retry_after = refused.headers()["retry-after"].to_str().unwrap();
+    assert!(retry_after.parse::<u32>().unwrap() > 0, "{retry_after}");
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("try again in a minute"), "{page}");
+}
+
 /// Whoever changes the signing secret does not take everybody's way out away.
 #[tokio::test]
 async fn links_survive_a_change_of_the_signing_secret() {
