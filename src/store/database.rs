@@ -115,9 +115,14 @@ pub enum JobPool {
 }
 
 impl JobPool {
+    /// Whether the queue can be worked on. An `SQLite` file that somebody else holds locked lets
+    /// itself be read, but a queue is written to: so the lock is taken, and given back at once.
     pub async fn answers(&self) -> bool {
         match self {
-            Self::Sqlite(pool) => sqlx::query("SELECT 1").execute(pool).await.is_ok(),
+            Self::Sqlite(pool) => match pool.begin_with("BEGIN IMMEDIATE").await {
+                Ok(transaction) => transaction.rollback().await.is_ok(),
+                Err(_) => false,
+            },
             Self::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.is_ok(),
         }
     }

@@ -54,8 +54,10 @@ impl Worker {
     pub async fn run(&self, cancel: CancellationToken) {
         let [queue, sweep, planner] = [WorkerPart::Queue, WorkerPart::Sweep, WorkerPart::Planner]
             .map(|part| self.supervision(part));
+        let hands = queue::Hands::new(self.clone());
         tokio::join!(
-            queue.keep_up(&cancel, || queue::run(self, &queue, cancel.clone())),
+            queue.keep_up(&cancel, || queue::run(&hands, &queue, cancel.clone())),
+            hands.finish(&cancel),
             sweep.keep_up(&cancel, || sweep::run(self, &sweep, cancel.clone())),
             planner.keep_up(&cancel, || planner::run(self, &planner, cancel.clone())),
         );

@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::at_length;
-use crate::support::program::House;
+use crate::support::program::{House, Server};
 use crate::support::{PASSWORD, SIGN_UP, VIEWER, database};
+
+const UP: &str = "muster_worker_up";
 
 #[tokio::test]
 async fn a_lock_that_is_held_long_stops_writers_only_and_only_meanwhile() {
     let house = House::new();
-    let server = house.serves().await;
+    let server = house.serves_with(&[("LOG", "warn,muster=debug")]).await;
     house.creates_admin("ada", PASSWORD).await.succeeds();
     let ada = server.stranger("ada");
     ada.logs_in().await.succeeds();
+    shows(&server, 1.0).await;
 
     let url = format!("sqlite://{}", house.path("muster.db").display());
     let lock = database::SqliteLock::take(&url).await;
@@ -37,7 +40,30 @@ async fn a_lock_that_is_held_long_stops_writers_only_and_only_meanwhile() {
         refused += 1;
     }
     assert!(refused > 0);
+    // The file can still be read, which is not enough to work.
+    assert_eq!(server.metric(UP).await, Some(0.0));
+    let ready = server.http().get(server.url("/readyz")).send().await;
+    assert_eq!(
+        ready.unwrap().text().await.unwrap(),
+        "ready; the worker of this process is down\n"
+    );
+    let log = server.log();
+    assert!(log.contains("a part of the worker does not work"), "{log}");
+    for untrue in ["a part of the worker works again", "it ended by itself"] {
+        assert!(!log.contains(untrue), "{log}");
+    }
     lock.release().await;
     nico.signs_up().await;
     assert_eq!(house.waits_for_mails(1).await[0].kind, "welcome");
+    shows(&server, 1.0).await;
+}
+
+/// Waits until the figures say that the worker is up, or down.
+async fn shows(server: &Server, up: f64) {
+    let began = Instant::now();
+    while server.metric(UP).await != Some(up) {
+        let is_late = began.elapsed() > Duration::from_secs(30);
+        assert!(!is_late, "never {up}: {}", server.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
