@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -105,11 +106,39 @@ struct Inner {
     jobs: Family<StateLabel, Gauge>,
     oldest_due_seconds: Gauge,
     redis_up: Gauge<i64, AtomicI64>,
-    worker_up: Gauge<i64, AtomicI64>,
+    worker_up: OnceKnown,
     worker_restarts: Family<PartLabel, Counter>,
     redis_errors: Counter<u64, AtomicU64>,
     redis_is_up: AtomicBool,
     redis_has_refused: AtomicBool,
+}
+
+/// A gauge that is shown once it was set: that of a worker is neither 1 nor 0 where there is none.
+#[derive(Clone, Debug, Default)]
+struct OnceKnown {
+    gauge: Gauge<i64, AtomicI64>,
+    is_known: Arc<AtomicBool>,
+}
+
+impl OnceKnown {
+    fn set(&self, value: i64) {
+        self.gauge.set(value);
+        self.is_known.store(true, Ordering::Relaxed);
+    }
+}
+
+impl EncodeMetric for OnceKnown {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.gauge.encode(encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.gauge.metric_type()
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.is_known.load(Ordering::Relaxed)
+    }
 }
 
 /// One request to the GraphQL endpoint, once it is answered.
@@ -207,8 +236,8 @@ impl Default for Metrics {
             redis_up: register!("redis_up", "1 while Redis answers", Gauge::default()),
             worker_up: register!(
                 "worker_up",
-                "1 while this process works on jobs",
-                Gauge::default()
+                "1 while the worker of this process works; absent where there is none",
+                OnceKnown::default()
             ),
             worker_restarts: register!(
                 "worker_restarts",
@@ -406,6 +435,23 @@ mod tests {
         }
         assert_eq!(series(), OPERATIONS_MAX + 2);
         assert!(metrics.text().contains("operation=\"other\""));
+    }
+
+    #[test]
+    fn a_worker_is_shown_only_where_there_is_one() {
+        let metrics = Metrics::default();
+        let shown = || {
+            let text = metrics.text();
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("muster_worker_up"));
+            line.map(str::to_owned)
+        };
+        assert_eq!(shown(), None);
+        metrics.worker_is(false);
+        assert_eq!(shown().as_deref(), Some("muster_worker_up 0"));
+        metrics.worker_is(true);
+        assert_eq!(shown().as_deref(), Some("muster_worker_up 1"));
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Supervision {
     {
         let mut pause = PAUSE_FIRST;
         self.health.begins(self.part);
+        self.metrics.worker_is(false);
         loop {
             let began = Instant::now();
             let ended = AssertUnwindSafe(task()).catch_unwind().await;

@@ -75,6 +75,9 @@ async fn a_worker_answers_those_who_watch_over_it_and_nothing_else() {
             "{path}"
         );
     }
+    // Where there is no worker, it is neither up nor down: an alarm would never end.
+    let server = house.serves_with(&[("WORKER", "off")]).await;
+    assert_eq!(server.metric(UP).await, None);
     // Figures are for this machine, as at a process that serves.
     let through_a_proxy = worker.http().get(worker.url("/metrics"));
     let through_a_proxy = through_a_proxy.header("x-forwarded-for", "203.0.113.7");
@@ -115,8 +118,9 @@ async fn a_worker_whose_database_is_away_is_not_ready_until_it_is_back() {
     postgres.starts_again();
     says(&worker, 200, "ready", Duration::from_secs(20)).await;
     shows(&worker, 1.0).await;
-    // Each part is told of once, however often it was tried.
+    // Each part is told of once, however often it was tried, and so is why.
     let log = worker.log();
+    assert!(!log.contains("it ended by itself"), "{log}");
     assert_eq!(
         logged(&worker, "a part of the worker does not work"),
         3,
