@@ -247,11 +247,23 @@ impl Db {
                 Ok(JobPool::Sqlite(pool))
             }
             Engine::Postgres => {
-                let options = self.direct(self.address.timeout)?;
+                let limit = self.address.timeout;
+                let options = self.direct(limit)?;
                 let pool = PgPoolOptions::new()
                     .max_connections(BOARD_CONNECTIONS)
                     .idle_timeout(BOARD_IDLE)
-                    .acquire_timeout(self.address.timeout)
+                    .acquire_timeout(limit)
+                    // A look that was given up leaves a connection of which nobody knows whether it
+                    // lives. The pool would wait for it to answer, and all later looks with it.
+                    .after_release(move |connection, _| {
+                        Box::pin(async move {
+                            let ping = sqlx::Connection::ping(connection);
+                            match tokio::time::timeout(limit, ping).await {
+                                Ok(answer) => answer.map(|()| true),
+                                Err(_) => Err(sqlx::Error::PoolTimedOut),
+                            }
+                        })
+                    })
                     .connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
                 Ok(JobPool::Postgres(pool))
             }

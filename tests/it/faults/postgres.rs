@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::redirect::Policy;
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -124,6 +126,67 @@ async fn connections_that_the_server_ends_are_made_anew() {
         assert!(!house.reads(others).await.is_empty());
     })
     .await;
+}
+
+/// Logs in at the job board, and gives the cookie by which it knows whoever looks.
+async fn enters_the_board(server: &Server, login: &str, password: &str) -> String {
+    let http = reqwest::Client::builder().redirect(Policy::none());
+    let answer = http
+        .build()
+        .unwrap()
+        .post(server.url("/jobs/log-in"))
+        .header("origin", "http://localhost:8000")
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("login={login}&password={password}&code="))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 303);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_job_board_is_back_after_a_look_that_was_never_answered() {
+    let postgres = PostgresServer::start();
+    let proxy = Proxy::start(postgres.port()).await;
+    let url = format!("postgres://postgres@127.0.0.1:{}/muster", proxy.port());
+    let house = House::on(Arc::new(TestDatabase::elsewhere(&postgres.url())))
+        .with("PUBLIC_URL", "http://localhost:8000")
+        .with("WORKER", "off")
+        // The board's connection is one of those around a pooler: it alone can go silent.
+        .with("DATABASE_DIRECT_URL", &url);
+    let server = house.serves().await;
+    house.creates_admin("ada", PASSWORD).await.succeeds();
+    let cookie = enters_the_board(&server, "ada", PASSWORD).await;
+    let looks = async || {
+        let tasks = server.url("/jobs/api/v1/queues/muster/tasks?status=Pending");
+        let request = server.http().get(tasks).header("cookie", &cookie);
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(looks().await, 200);
+
+    // A look that waits while its connection dies.
+    let mut holder = PgConnection::connect(&postgres.url()).await.unwrap();
+    for statement in ["BEGIN", "LOCK TABLE apalis.jobs IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut holder).await.unwrap();
+    }
+    let goes_silent = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        proxy.swallows_everything();
+    };
+    let (status, ()) = tokio::join!(looks(), goes_silent);
+    assert_eq!(status, 503);
+    sqlx::query("ROLLBACK").execute(&mut holder).await.unwrap();
+    proxy.passes_again();
+
+    let began = Instant::now();
+    while looks().await != 200 {
+        let is_late = began.elapsed() > SOON * 2;
+        assert!(!is_late, "the board is not back: {}", server.log());
+    }
+    println!("the board is back after {:?}", began.elapsed());
 }
 
 #[tokio::test]
