@@ -126,7 +126,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::CreateAdmin(arguments) => {
             // What is wrong with the arguments is told before anything is opened.
             let answers = create_admin::ask(arguments)?;
-            create_admin::create_admin(settings()?, answers).await
+            Box::pin(create_admin::create_admin(settings()?, answers)).await
         }
         Command::Demo => inspect::demo(settings()?).await,
         Command::Backup { file } => transfer::backup(&settings()?, &file).await,

@@ -96,7 +96,7 @@ fn work(app: &App, cancel: &CancellationToken) -> JoinHandle<()> {
     let (worker, cancel) = (app.worker(), cancel.clone());
     tokio::spawn(async move {
         let _ends_the_process = cancel.clone().drop_guard();
-        worker.run(cancel).await;
+        Box::pin(worker.run(cancel)).await;
     })
 }
 

@@ -438,7 +438,7 @@ async fn whoever_unsubscribes_gets_not_even_what_waits() {
     assert_eq!(reminders(&nico), 0);
 }
 
-/// As an operator would who changes REMINDER_TIME.
+/// As an operator would who changes `REMINDER_TIME`.
 #[tokio::test]
 async fn another_hour_of_the_server_holds_from_its_next_start() {
     let app = TestApp::start_with(QUIET).await;
