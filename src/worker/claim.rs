@@ -145,7 +145,6 @@ pub(super) async fn is_held(worker: &Worker, claimed: &Delivery) -> Result<bool>
 /// Says that the worker is still at it; false when the mail is another worker's by now.
 async fn renew(worker: &Worker, claimed: &Delivery) -> Result<bool> {
     let mut renewed = claimed.clone();
-    // By whatever it was leased before: what does not differ is not written.
     renewed.leased_until = Some(worker.cx.now() + LEASE);
     let tx = worker.cx.db.begin().await?;
     let held = store::delivery::update_if_held(&tx, claimed, &renewed).await?;
