@@ -191,7 +191,7 @@ fn unknown_at_the_end(clock: &ZoneClock, person: &Person, looked_until: i64) -> 
 
 #[test]
 fn everybody_is_reminded_once_on_each_date_whatever_clocks_and_machines_do() {
-    let people = at_length(10_000, 1_200);
+    let people = at_length(10_000, 600);
     let clocks: Vec<Arc<ZoneClock>> = TZ_VARIANTS
         .iter()
         .map(|zone| Arc::new(ZoneClock::new(*zone)))
