@@ -315,12 +315,7 @@ async fn waiting_sign_ups(cx: &Context) -> Result<Option<Content>> {
         decision: Some(vec![ApprovalDecision::Pending]),
     };
     let count = store::approval::count(&cx.db, &Actor::System, &pending).await?;
-    let window = Window {
-        size: SIGN_UPS_MAX,
-        backward: false,
-        after: None,
-        before: None,
-    };
+    let window = Window::first(SIGN_UPS_MAX);
     let page = store::approval::list(&cx.db, &Actor::System, &pending, &window).await?;
     let ids: Vec<_> = page.rows.iter().filter_map(|row| row.user_id).collect();
     let people = store::user::find_many(&cx.db, &Actor::System, &ids).await?;

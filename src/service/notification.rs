@@ -92,11 +92,10 @@ pub async fn update(
     ] {
         *switch = wanted.unwrap_or(*switch);
     }
-    apply(&mut settings.reminder_time, input.reminder_time);
-    apply(
-        &mut settings.reminders_paused_until,
-        input.reminders_paused_until,
-    );
+    input.reminder_time.apply_to(&mut settings.reminder_time);
+    input
+        .reminders_paused_until
+        .apply_to(&mut settings.reminders_paused_until);
     if let Some(weekdays) = input.reminder_weekdays {
         settings.reminder_weekdays = weekdays.bits();
     }
@@ -172,12 +171,4 @@ async fn save(
         });
     }
     store::plan::save_many(tx, plans).await
-}
-
-fn apply<T>(field: &mut Option<T>, patch: Patch<T>) {
-    match patch {
-        Patch::Absent => {}
-        Patch::Null => *field = None,
-        Patch::Set(value) => *field = Some(value),
-    }
 }

@@ -59,12 +59,7 @@ pub async fn find_open_tasks(cx: &Context, user: &User) -> Result<OpenTasks> {
         field: TaskOrderField::Deadline,
         descending: false,
     };
-    let window = Window {
-        size: TASKS_MAX,
-        backward: false,
-        after: None,
-        before: None,
-    };
+    let window = Window::first(TASKS_MAX);
     let page = store::task::list(&cx.db, &Actor::System, &filter, order, &window).await?;
     let more = if page.has_next_page {
         let all = store::task::count(&cx.db, &Actor::System, &filter).await?;

@@ -105,16 +105,8 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateTask) -> Result<Ta
         task.title_key = title.to_lowercase();
         task.title = title;
     }
-    match description {
-        Patch::Absent => {}
-        Patch::Null => task.description = None,
-        Patch::Set(text) => task.description = Some(text),
-    }
-    match deadline {
-        Patch::Absent => {}
-        Patch::Null => task.deadline = None,
-        Patch::Set(at) => task.deadline = Some(at),
-    }
+    description.apply_to(&mut task.description);
+    deadline.apply_to(&mut task.deadline);
     save(cx, tx, before, task, input.expected_version).await
 }
 

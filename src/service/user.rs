@@ -166,8 +166,8 @@ pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -
         .ok_or(Error::Unauthenticated)?;
     let mut user = before.clone();
     set_username(&mut user, username);
-    apply(&mut user.first_name, first_name);
-    apply(&mut user.last_name, last_name);
+    first_name.apply_to(&mut user.first_name);
+    last_name.apply_to(&mut user.last_name);
     if let Some(time_zone) = time_zone {
         user.time_zone = time_zone;
     }
@@ -227,8 +227,8 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
         user.email = email.text;
         user.email_key = email.key;
     }
-    apply(&mut user.first_name, first_name);
-    apply(&mut user.last_name, last_name);
+    first_name.apply_to(&mut user.first_name);
+    last_name.apply_to(&mut user.last_name);
     match active {
         Some(true) => user.status = UserStatus::Active,
         Some(false) => user.status = UserStatus::Deactivated,
@@ -404,13 +404,5 @@ fn set_username(user: &mut User, username: Option<Username>) {
         user.username = username.text;
         user.username_key = username.key;
         user.username_skeleton = username.skeleton;
-    }
-}
-
-fn apply(field: &mut Option<String>, patch: Patch<String>) {
-    match patch {
-        Patch::Absent => {}
-        Patch::Null => *field = None,
-        Patch::Set(value) => *field = Some(value),
     }
 }

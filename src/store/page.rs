@@ -33,6 +33,18 @@ pub struct Window {
     pub before: Option<Position>,
 }
 
+impl Window {
+    /// The beginning of a list.
+    pub fn first(size: u64) -> Self {
+        Self {
+            size,
+            backward: false,
+            after: None,
+            before: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     pub rows: Vec<T>,

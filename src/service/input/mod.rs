@@ -24,6 +24,15 @@ impl<T> Patch<T> {
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
+
+    /// Does to the field what the update says.
+    pub fn apply_to(self, field: &mut Option<T>) {
+        match self {
+            Self::Absent => {}
+            Self::Null => *field = None,
+            Self::Set(value) => *field = Some(value),
+        }
+    }
 }
 
 pub const NAME_MAX: usize = 100;

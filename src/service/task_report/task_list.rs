@@ -123,10 +123,8 @@ async fn write_part(cx: &Context, list: &mut List, part: Part) -> Result<()> {
     let mut after = None;
     while !list.is_full() {
         let window = Window {
-            size: PAGE,
-            backward: false,
             after: after.take(),
-            before: None,
+            ..Window::first(PAGE)
         };
         let page = part.page(cx, &window).await?;
         list.learn_names(cx, &page.rows).await?;
