@@ -340,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_stops_mails_outlives_a_change_of_the_secret_and_is_made_by_nobody_else() {
+        let clock = Clock::fake(noon());
+        let ours = tokens(SECRET, &[], &clock);
+        let token = UnsubscribeToken {
+            user_id: UserId(Uuid::from_u128(7)),
+            kind: crate::entity::MailKind::DailyReminder,
+        };
+        let text = ours.unsubscribe(token);
+        assert_eq!(ours.verify_unsubscribe(&text), Some(token));
+        let later = tokens(EARLIER, &[SECRET], &clock);
+        assert_eq!(later.verify_unsubscribe(&text), Some(token));
+        assert_ne!(later.unsubscribe(token), text);
+        let stranger = tokens(EARLIER, &[], &clock);
+        assert_eq!(stranger.verify_unsubscribe(&text), None);
+    }
+
+    #[test]
     fn a_link_that_confirms_an_address_resets_no_password() {
         let clock = Clock::fake(noon());
         let ours = tokens(SECRET, &[], &clock);

@@ -22,6 +22,8 @@ mod rate;
 mod shared;
 mod source;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use pause::Guess;
 pub use rate::Limit;

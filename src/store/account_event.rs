@@ -2,13 +2,13 @@
 //! their own.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, Select,
 };
 
-use super::page::Sort;
+use super::page::newest_first;
+use super::visible::nothing;
 use super::{Page, Source, Tx, Window, prune};
 use crate::actor::Actor;
 use crate::entity::account_event::{Column, Entity, Model};
@@ -37,10 +37,6 @@ fn visible_to(actor: &Actor) -> Condition {
     }
 }
 
-fn nothing() -> Condition {
-    Condition::all().add(Expr::val(1).eq(0))
-}
-
 fn select(actor: &Actor, filter: &AccountEventFilter) -> Select<Entity> {
     let mut select = Entity::find().filter(visible_to(actor));
     select = match filter.user_id {
@@ -67,17 +63,8 @@ pub async fn list(
     filter: &AccountEventFilter,
     window: &Window,
 ) -> Result<Page<Model>> {
-    let sort = Sort {
-        key: Expr::col(Column::CreatedAt),
-        id: Expr::col(Column::Id),
-        descending: true,
-        missing: Expr::val(""),
-    };
-    let rows = sort
-        .apply(select(actor, filter), window)
-        .all(source.connection())
-        .await?;
-    Ok(Page::new(rows, window))
+    let select = select(actor, filter);
+    newest_first(source, select, (Column::CreatedAt, Column::Id), window).await
 }
 
 pub async fn count(

@@ -1,18 +1,17 @@
 //! Decisions on sign-ups. Only admins see them.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QuerySelect, Select,
 };
 
 use super::among::among;
 use super::change::changed;
-use super::page::Sort;
-use super::{Page, Source, Tx, Window};
+use super::page::newest_first;
+use super::{Page, Source, Tx, Window, visible};
 use crate::actor::Actor;
 use crate::entity::approval::{Column, Entity, Model};
-use crate::entity::{ApprovalDecision, ApprovalId, Role, UserId};
+use crate::entity::{ApprovalDecision, ApprovalId, UserId};
 use crate::error::Result;
 
 /// Which approvals a list is about; None is any.
@@ -21,19 +20,8 @@ pub struct ApprovalFilter {
     pub decision: Option<Vec<ApprovalDecision>>,
 }
 
-/// The rows that exist for this actor.
-fn visible_to(actor: &Actor) -> Condition {
-    match actor {
-        Actor::System => Condition::all(),
-        Actor::User(viewer) if viewer.role >= Role::Admin => Condition::all(),
-        Actor::User(_) | Actor::Anonymous | Actor::Refused => {
-            Condition::all().add(Expr::val(1).eq(0))
-        }
-    }
-}
-
 fn select(actor: &Actor, filter: &ApprovalFilter) -> Select<Entity> {
-    let mut select = Entity::find().filter(visible_to(actor));
+    let mut select = Entity::find().filter(visible::to_admins(actor));
     if let Some(decisions) = &filter.decision {
         select = select.filter(among(
             Column::Decision,
@@ -51,7 +39,7 @@ pub async fn find_many(
 ) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(visible_to(actor))
+        .filter(visible::to_admins(actor))
         .all(source.connection())
         .await?)
 }
@@ -64,7 +52,7 @@ pub async fn find_of_user_to_change(
 ) -> Result<Option<Model>> {
     Ok(Entity::find()
         .filter(Column::UserId.eq(user_id))
-        .filter(visible_to(actor))
+        .filter(visible::to_admins(actor))
         .lock_exclusive()
         .one(tx.connection())
         .await?)
@@ -77,17 +65,8 @@ pub async fn list(
     filter: &ApprovalFilter,
     window: &Window,
 ) -> Result<Page<Model>> {
-    let sort = Sort {
-        key: Expr::col(Column::CreatedAt),
-        id: Expr::col(Column::Id),
-        descending: true,
-        missing: Expr::val(""),
-    };
-    let rows = sort
-        .apply(select(actor, filter), window)
-        .all(source.connection())
-        .await?;
-    Ok(Page::new(rows, window))
+    let select = select(actor, filter);
+    newest_first(source, select, (Column::CreatedAt, Column::Id), window).await
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &ApprovalFilter) -> Result<u64> {

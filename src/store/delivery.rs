@@ -2,7 +2,7 @@
 //! only by the claim that still holds them.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, Iterable,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
@@ -10,11 +10,11 @@ use sea_orm::{
 
 use super::among::among;
 use super::change::changed;
-use super::page::Sort;
-use super::{Page, Source, Tx, Window, paused_mail, prune};
+use super::page::newest_first;
+use super::{Page, Source, Tx, Window, paused_mail, prune, visible};
 use crate::actor::Actor;
 use crate::entity::delivery::{ActiveModel, Column, Entity, Model};
-use crate::entity::{DeliveryId, DeliveryState, MailKind, Role, UserId};
+use crate::entity::{DeliveryId, DeliveryState, MailKind, UserId};
 use crate::error::Result;
 
 /// Adds a delivery; false when this cause has its mail already.
@@ -45,14 +45,7 @@ pub struct DeliveryFilter {
 
 /// The rows that exist for this actor. Those that were written for nobody are nobody's.
 fn visible_to(actor: &Actor) -> Condition {
-    let of_somebody = Condition::all().add(Column::Address.ne(""));
-    match actor {
-        Actor::System => of_somebody,
-        Actor::User(viewer) if viewer.role >= Role::Admin => of_somebody,
-        Actor::User(_) | Actor::Anonymous | Actor::Refused => {
-            Condition::all().add(Expr::val(1).eq(0))
-        }
-    }
+    visible::to_admins(actor).add(Column::Address.ne(""))
 }
 
 /// Messages stay where they are: a page of them could be hundreds of megabytes.
@@ -85,17 +78,8 @@ pub async fn list(
     filter: &DeliveryFilter,
     window: &Window,
 ) -> Result<Page<Model>> {
-    let sort = Sort {
-        key: Expr::col(Column::CreatedAt),
-        id: Expr::col(Column::Id),
-        descending: true,
-        missing: Expr::val(""),
-    };
-    let rows = sort
-        .apply(select(actor, filter), window)
-        .all(source.connection())
-        .await?;
-    Ok(Page::new(rows, window))
+    let select = select(actor, filter);
+    newest_first(source, select, (Column::CreatedAt, Column::Id), window).await
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &DeliveryFilter) -> Result<u64> {

@@ -2,35 +2,25 @@
 //! is of.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QuerySelect, Select,
 };
 
 use super::change::changed;
-use super::page::Sort;
-use super::{Page, Source, Tx, Window, prune};
+use super::page::newest_first;
+use super::visible::nothing;
+use super::{Page, Source, Tx, Window, prune, visible};
 use crate::actor::Actor;
 use crate::entity::invitation::{Column, Entity, InvitationState, Model};
-use crate::entity::{InvitationId, Role, UserId};
+use crate::entity::{InvitationId, UserId};
 use crate::error::Result;
 
 /// Which invitations a list is about; None is any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct InvitationFilter {
     pub state: Option<Vec<InvitationState>>,
-}
-
-/// The rows that exist for this actor.
-fn visible_to(actor: &Actor) -> Condition {
-    match actor {
-        Actor::System => Condition::all(),
-        Actor::User(viewer) if viewer.role >= Role::Admin => Condition::all(),
-        Actor::User(_) | Actor::Anonymous | Actor::Refused => {
-            Condition::all().add(Expr::val(1).eq(0))
-        }
-    }
 }
 
 /// The same as `Model::state`, for the database.
@@ -49,10 +39,10 @@ fn is_in(state: InvitationState, now: DateTime<Utc>) -> Condition {
 }
 
 fn select(actor: &Actor, filter: &InvitationFilter, now: DateTime<Utc>) -> Select<Entity> {
-    let select = Entity::find().filter(visible_to(actor));
+    let select = Entity::find().filter(visible::to_admins(actor));
     match &filter.state {
         None => select,
-        Some(states) if states.is_empty() => select.filter(Expr::val(1).eq(0)),
+        Some(states) if states.is_empty() => select.filter(nothing()),
         Some(states) => select.filter(
             states
                 .iter()
@@ -69,17 +59,8 @@ pub async fn list(
     now: DateTime<Utc>,
     window: &Window,
 ) -> Result<Page<Model>> {
-    let sort = Sort {
-        key: Expr::col(Column::CreatedAt),
-        id: Expr::col(Column::Id),
-        descending: true,
-        missing: Expr::val(""),
-    };
-    let rows = sort
-        .apply(select(actor, filter, now), window)
-        .all(source.connection())
-        .await?;
-    Ok(Page::new(rows, window))
+    let select = select(actor, filter, now);
+    newest_first(source, select, (Column::CreatedAt, Column::Id), window).await
 }
 
 pub async fn count(
@@ -100,7 +81,7 @@ pub async fn find_many(
 ) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(visible_to(actor))
+        .filter(visible::to_admins(actor))
         .all(source.connection())
         .await?)
 }
@@ -108,7 +89,7 @@ pub async fn find_many(
 /// The row as it stands in this transaction, held against other writers until its end.
 pub async fn find_to_change(tx: &Tx, actor: &Actor, id: InvitationId) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(id)
-        .filter(visible_to(actor))
+        .filter(visible::to_admins(actor))
         .lock_exclusive()
         .one(tx.connection())
         .await?)

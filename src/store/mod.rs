@@ -37,6 +37,7 @@ pub mod stats;
 pub mod task;
 mod transfer;
 pub mod user;
+mod visible;
 
 pub use address::{Address, Engine};
 pub use backup::{Backup, back_up};

@@ -7,6 +7,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
+use super::Source;
+use crate::error::Result;
+
 /// The value of the sorted column in one row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SortKey {
@@ -111,6 +114,24 @@ impl Sort {
             .order_by(self.id.clone(), order)
             .limit(window.size.saturating_add(1))
     }
+}
+
+/// A page of a list whose rows come in the order in which they were created, newest first: by the
+/// two columns, of that instant and of the id.
+pub(super) async fn newest_first<E: EntityTrait>(
+    source: &impl Source,
+    select: Select<E>,
+    (created_at, id): (E::Column, E::Column),
+    window: &Window,
+) -> Result<Page<E::Model>> {
+    let sort = Sort {
+        key: Expr::col(created_at),
+        id: Expr::col(id),
+        descending: true,
+        missing: Expr::val(""),
+    };
+    let rows = sort.apply(select, window).all(source.connection()).await?;
+    Ok(Page::new(rows, window))
 }
 
 impl<T> Page<T> {

@@ -1,7 +1,7 @@
 //! People. An employee sees themselves and everyone who was let in; managers
 //! and admins see everyone.
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
@@ -11,6 +11,7 @@ use super::among::among;
 use super::change::changed;
 use super::page::Sort;
 use super::search;
+use super::visible::nothing;
 use super::{Engine, Page, Source, Tx, Window, plan};
 use crate::actor::Actor;
 use crate::entity::user::{Column, Entity, Model};
@@ -48,7 +49,7 @@ fn visible_to(actor: &Actor) -> Condition {
             .add(Column::Id.ne(viewer.id))
             .add(Column::Status.is_not_in([UserStatus::Active, UserStatus::Deactivated]))
             .not(),
-        Actor::Anonymous | Actor::Refused => Condition::all().add(Expr::val(1).eq(0)),
+        Actor::Anonymous | Actor::Refused => nothing(),
     }
 }
 
