@@ -204,7 +204,7 @@ impl SecondFactorMutation {
                 let cx = muster(ctx);
                 let verb = || service::second_factor::confirm(cx, &actor, &input.code);
                 let verb = Box::pin(cx.retried(verb));
-                let answer = service::attempt::prove_code(cx, user_id(&actor)?, verb).await;
+                let answer = service::attempt::prove_new_code(cx, user_id(&actor)?, verb).await;
                 settle(answer, |issued| ConfirmSecondFactorPayload {
                     recovery_codes: Some(exposed(&issued)),
                     // Whose role waited for this sees the answer with it.
@@ -216,8 +216,9 @@ impl SecondFactorMutation {
         )
     }
 
-    /// Goes back to the password alone; recovery codes are void then. NOT_ALLOWED without a second
-    /// factor, and while the server asks one of the viewer. A mail tells. Requires EMPLOYEE.
+    /// Goes back to the password alone; recovery codes are void then. For a new phone, disable it and
+    /// set it up again; where the server asks a second factor of the viewer, they may do what an
+    /// employee may meanwhile. NOT_ALLOWED without a second factor. A mail tells. Requires EMPLOYEE.
     #[graphql(directive = auth::apply(access::DISABLE_SECOND_FACTOR.into()), directive = session::apply())]
     async fn disable_second_factor(
         &self,
@@ -237,9 +238,11 @@ impl SecondFactorMutation {
                     )
                 };
                 let verb = Box::pin(cx.retried(verb));
-                let answer = service::attempt::prove_both(cx, user_id(&actor)?, verb).await;
-                settle(answer, |user| DisableSecondFactorPayload {
-                    user: Some(User::new(actor, user)),
+                let answer =
+                    service::attempt::prove_both(cx, user_id(&actor)?, &input.code, verb).await;
+                settle(answer, |(user, viewer)| DisableSecondFactorPayload {
+                    // Whose role waits for another one sees the answer without it.
+                    user: Some(User::new(Actor::User(viewer), user)),
                     user_errors: Vec::new(),
                 })
             }
@@ -268,7 +271,8 @@ impl SecondFactorMutation {
                     )
                 };
                 let verb = Box::pin(cx.retried(verb));
-                let answer = service::attempt::prove_both(cx, user_id(&actor)?, verb).await;
+                let answer =
+                    service::attempt::prove_both(cx, user_id(&actor)?, &input.code, verb).await;
                 settle(answer, |issued| RegenerateRecoveryCodesPayload {
                     recovery_codes: Some(exposed(&issued)),
                     user: Some(User::new(actor, issued.user)),

@@ -49,6 +49,14 @@ impl Keys {
                 mac.update(id.0.as_bytes());
                 mac.update(b"code");
             }
+            Subject::NewCodeOf(id) => {
+                mac.update(id.0.as_bytes());
+                mac.update(b"new code");
+            }
+            Subject::CodeFrom(id, source) => {
+                mac.update(id.0.as_bytes());
+                mac.update(&source.octets());
+            }
             Subject::Name(name) => mac.update(name.as_bytes()),
             // Of a fixed length first, so that no two pairs run into the same bytes.
             Subject::NameFrom(name, source) => {

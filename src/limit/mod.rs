@@ -56,6 +56,9 @@ pub enum Subject<'a> {
     User(UserId),
     /// The second factor of a user.
     CodeOf(UserId),
+    CodeFrom(UserId, Source),
+    /// A second factor that a user has begun to set up.
+    NewCodeOf(UserId),
     /// What an account is called, whether or not there is one.
     Name(&'a str),
     NameFrom(&'a str, Source),

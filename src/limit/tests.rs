@@ -50,7 +50,7 @@ async fn whoever_is_refused_is_told_how_long_to_wait_and_the_operator_which_limi
     let trial = trial();
     let refused = Refused {
         limit: Limit::SignUp,
-        wait: Duration::from_secs(360),
+        wait: Duration::from_mins(6),
     };
     let told = trial.limiter.refuse(refused);
     let Error::RateLimited { retry_after } = told else {
@@ -76,6 +76,11 @@ async fn tries_count_for_their_own_subject_and_limit_only() {
         Subject::User(other),
         Subject::CodeOf(one),
         Subject::CodeOf(other),
+        Subject::CodeFrom(one, source(1)),
+        Subject::CodeFrom(one, source(2)),
+        Subject::CodeFrom(other, source(1)),
+        Subject::NewCodeOf(one),
+        Subject::NewCodeOf(other),
         Subject::Name("kate"),
         Subject::Name("liam"),
         Subject::NameFrom("kate", source(1)),

@@ -16,14 +16,6 @@ pub fn may_see(actor: &Actor, user: &User) -> bool {
     *actor == Actor::System || actor.user_id() == Some(user.id) || actor.has(Role::Admin)
 }
 
-/// Do without one's own second factor.
-pub fn may_disable(user: &User, of_admins: bool) -> Verdict {
-    allow_if(
-        !is_required(user.role, of_admins),
-        "This server asks a second factor of every admin. Yours stays while you are one.",
-    )
-}
-
 /// Take somebody's second factor away, who has lost phone and codes. Not one's own: that takes a
 /// code, lest a stolen session do it. Not another admin's, as with all that an admin logs in with:
 /// else one stolen account would open the way to all the others. An admin in need is made something
@@ -111,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_of_admins_where_the_server_asks_and_stays_with_them() {
+    fn it_is_asked_of_admins_where_the_server_asks() {
         for (role, of_admins, required) in [
             (Role::Admin, true, true),
             (Role::Admin, false, false),
@@ -119,8 +111,6 @@ mod tests {
             (Role::Employee, true, false),
         ] {
             assert_eq!(is_required(role, of_admins), required);
-            let may = may_disable(&user(VIEWER, role), of_admins);
-            assert_eq!(may.is_err(), required);
         }
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::history::record;
 use super::input::{Form, Lines};
-use super::password::{find_proven, prove};
+use super::password::{begin_proven, prove};
 use super::{Context, second_factor};
 use crate::actor::{Actor, SignedInBy, Viewer};
 pub use crate::credential::ApiToken;
@@ -56,12 +56,11 @@ pub async fn create(
     form.check()?;
     let proven = prove(cx, actor, &input.current_password).await?;
 
-    let (tx, actor) = cx.begin(actor).await?;
+    // The owner's row is held, so of several that are made at once each counts the others.
+    let (tx, actor, user) = begin_proven(cx, actor, &proven).await?;
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let role = input.role.unwrap_or(viewer.role);
     policy::api_token::may_create(&actor, role).map_err(|refusal| refusal.at("role"))?;
-    // The owner's row is held, so of several that are made at once each counts the others.
-    let user = find_proven(&tx, &actor, &proven).await?;
     if store::api_token::count_of(&tx, user.id, now).await? >= TOKENS_MAX {
         return Err(Error::refused(
             ProblemCode::NotAllowed,

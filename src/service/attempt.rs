@@ -18,7 +18,7 @@ use crate::store;
 
 use super::input::login_key;
 use super::session::LoggedIn;
-use super::{Client, Context};
+use super::{Client, Context, second_factor};
 
 /// A request for a mailed link is answered no sooner than this: what there is to do for somebody and
 /// for nobody differs by some microseconds, such as those for reading a row, and takes a few
@@ -57,22 +57,15 @@ pub async fn log_in(
     outcome
 }
 
-/// Lets a guess begin that neither the wrong ones before it nor the mass of all log-ins hold up.
-/// Those two are strangers' doing, so they do not hold for a source that the account knows.
+/// Lets a guess at a password begin that neither the wrong ones before it nor the mass of all log-ins
+/// hold up. The mass is strangers' doing, so it does not hold for a source that the account knows.
 async fn start(cx: &Context, guess: &Guess, name: &str) -> Result<()> {
-    let mut is_known = false;
-    if let Err(paused) = cx.limiter.start(guess, false).await {
-        is_known = paused.is_for_strangers() && knows_source(cx, name).await?;
-        if !is_known {
-            return Err(cx.limiter.refuse(paused.refused()));
-        }
-        let started = cx.limiter.start(guess, true).await;
-        started.map_err(|paused| cx.limiter.refuse(paused.refused()))?;
-    }
+    let account = Account::Named(name);
+    let is_known = start_guess(cx, guess, account).await?;
     let everybody = [(Limit::LogInByStrangers, Subject::Everybody)];
     if let Err(refused) = cx.limiter.take(everybody).await
         && !is_known
-        && !knows_source(cx, name).await?
+        && !knows_source(cx, account).await?
     {
         cx.limiter.take_back(guess).await;
         return Err(cx.limiter.refuse(refused));
@@ -80,9 +73,34 @@ async fn start(cx: &Context, guess: &Guess, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Lets a guess begin that the wrong ones before it do not hold up. What others have guessed wrong
+/// does not hold for a source that the account knows; true if it had to be asked whether it does.
+async fn start_guess(cx: &Context, guess: &Guess, account: Account<'_>) -> Result<bool> {
+    let Err(paused) = cx.limiter.start(guess, false).await else {
+        return Ok(false);
+    };
+    if !paused.is_for_strangers() || !knows_source(cx, account).await? {
+        return Err(cx.limiter.refuse(paused.refused()));
+    }
+    let started = cx.limiter.start(guess, true).await;
+    started.map_err(|paused| cx.limiter.refuse(paused.refused()))?;
+    Ok(true)
+}
+
+/// What is guessed at: as it was typed, before anybody knows whether there is one, or by its user.
+#[derive(Clone, Copy)]
+enum Account<'a> {
+    Named(&'a str),
+    Of(UserId),
+}
+
 /// Whether a session of this account that lasts was opened from where this request comes from.
-async fn knows_source(cx: &Context, name: &str) -> Result<bool> {
-    let addresses = store::session::find_addresses_of(&cx.db, name, cx.now()).await?;
+async fn knows_source(cx: &Context, account: Account<'_>) -> Result<bool> {
+    let now = cx.now();
+    let addresses = match account {
+        Account::Named(name) => store::session::find_addresses_of(&cx.db, name, now).await?,
+        Account::Of(id) => store::session::find_addresses_of_user(&cx.db, id, now).await?,
+    };
     let source = source(cx);
     let mut sources = addresses.iter().filter_map(|text| text.parse().ok());
     Ok(source.is_somewhere() && sources.any(|address| Source::of(Some(address)) == source))
@@ -148,14 +166,16 @@ pub async fn prove_password<T>(
     guess_password(cx, user_id, verb).await
 }
 
-/// As `prove_password`, for a code of a second factor.
-pub async fn prove_code<T>(
+/// As `prove_password`, for the first code of a new second factor. Counted apart from the codes that
+/// log-ins take: whoever has got hold of a session shall not keep its user from logging in.
+pub async fn prove_new_code<T>(
     cx: &Context,
     user_id: UserId,
     verb: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     take(cx, [(Limit::OwnProof, Subject::User(user_id))]).await?;
-    guess_code(cx, user_id, verb).await
+    let guess = cx.limiter.guess(Subject::NewCodeOf(user_id), None);
+    counted(cx, &guess, ProblemCode::InvalidCode, verb).await
 }
 
 /// As `prove_password`, for password and code. They are counted apart: whoever knows one of them
@@ -163,10 +183,11 @@ pub async fn prove_code<T>(
 pub async fn prove_both<T>(
     cx: &Context,
     user_id: UserId,
+    code: &str,
     verb: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     take(cx, [(Limit::OwnProof, Subject::User(user_id))]).await?;
-    guess_password(cx, user_id, guess_code(cx, user_id, verb)).await
+    guess_password(cx, user_id, guess_code(cx, user_id, code, verb)).await
 }
 
 async fn guess_password<T>(
@@ -179,17 +200,27 @@ async fn guess_password<T>(
 }
 
 /// Counts a guess at a code, besides whatever else holds it up: a new password by mail forgets the
-/// wrong guesses at the password, and not these.
+/// wrong guesses at the password, and not these. Nothing holds a recovery code up, which is too long
+/// to be guessed: so whoever guesses at codes never keeps the owner out.
 pub(super) async fn guess_code<T>(
     cx: &Context,
     user_id: UserId,
+    code: &str,
     verb: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let guess = cx.limiter.guess(Subject::CodeOf(user_id), None);
-    counted(cx, &guess, ProblemCode::InvalidCode, verb).await
+    let here = Subject::CodeFrom(user_id, source(cx));
+    let guess = cx.limiter.guess(here, Some(Subject::CodeOf(user_id)));
+    if second_factor::can_be_guessed(code) {
+        start_guess(cx, &guess, Account::Of(user_id)).await?;
+        return judged(cx, &guess, ProblemCode::InvalidCode, verb).await;
+    }
+    let outcome = verb.await;
+    if outcome.is_ok() {
+        cx.limiter.forget(&[guess]).await;
+    }
+    outcome
 }
 
-/// Counts a guess that is wrong when the verb says so, and is right when the verb is done.
 async fn counted<T>(
     cx: &Context,
     guess: &Guess,
@@ -198,6 +229,16 @@ async fn counted<T>(
 ) -> Result<T> {
     let started = cx.limiter.start(guess, false).await;
     started.map_err(|paused| cx.limiter.refuse(paused.refused()))?;
+    judged(cx, guess, wrong, verb).await
+}
+
+/// A guess that has begun is wrong when the verb says so, and right when the verb is done.
+async fn judged<T>(
+    cx: &Context,
+    guess: &Guess,
+    wrong: ProblemCode,
+    verb: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let outcome = verb.await;
     match &outcome {
         Ok(_) => cx.limiter.forget(&[*guess]).await,
@@ -214,7 +255,7 @@ async fn take<const N: usize>(cx: &Context, wanted: [(Limit, Subject<'_>); N]) -
 
 /// What becomes of a log-in that did not succeed.
 async fn settle(cx: &Context, guess: &Guess, error: &Error) {
-    let wrong = &[ProblemCode::InvalidCredentials, ProblemCode::InvalidCode];
+    let wrong = &[ProblemCode::InvalidCredentials];
     let right = &[
         ProblemCode::NotApproved,
         ProblemCode::Deactivated,
@@ -223,8 +264,8 @@ async fn settle(cx: &Context, guess: &Guess, error: &Error) {
     if is_refused_with(error, right) {
         cx.limiter.forget(&[*guess]).await;
     } else if !is_refused_with(error, wrong) {
-        // The password was not looked at, or it was half of what is asked for: it must not make the
-        // wrong guesses at the other half be forgotten.
+        // The password was not looked at, or it was right and is half of what is asked for: that makes
+        // nothing be forgotten, and a wrong code is counted where codes are.
         cx.limiter.take_back(guess).await;
     }
 }

@@ -28,11 +28,8 @@ const PAUSE: TimeDelta = TimeDelta::minutes(5);
 /// confirmed already, or they have a link that is younger than `PAUSE`.
 pub async fn request(cx: &Context, actor: &Actor) -> Result<bool> {
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
-    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
-    let user = store::user::find_to_change(&tx, &actor, id)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
+    let (tx, _, user) = cx.begin_on_self(actor).await?;
+    let id = user.id;
     let has_link = store::email_confirmation::find_newest_of(&tx, id)
         .await?
         .is_some_and(|newest| newest.is_open(now) && now - newest.created_at < PAUSE);

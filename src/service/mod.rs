@@ -44,6 +44,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::credential::{Passwords, SecondFactors, Tokens};
+use crate::entity::user::Model as User;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::generator::Generator;
@@ -100,6 +101,19 @@ impl Context {
         tx.lock(Lock::Rights).await?;
         let actor = self.standing_of(&tx, actor).await?;
         Ok((tx, actor))
+    }
+
+    /// As `begin`, for a verb on one's own account, with the row of the user. It is held before it is
+    /// asked whether the session lasts: whoever ends the session of somebody else holds that row, so
+    /// a verb that waits for it is not done any more by a session that has ended meanwhile.
+    async fn begin_on_self(&self, actor: &Actor) -> Result<(Tx, Actor, User)> {
+        let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+        let tx = self.db.begin().await?;
+        let user = store::user::find_to_change(&tx, &Actor::System, id)
+            .await?
+            .ok_or(Error::Unauthenticated)?;
+        let actor = self.standing_of(&tx, actor).await?;
+        Ok((tx, actor, user))
     }
 
     async fn standing_of(&self, tx: &Tx, actor: &Actor) -> Result<Actor> {

@@ -12,7 +12,7 @@ use crate::entity::notification_settings::Model as NotificationSettings;
 use crate::entity::plan::Model as Plan;
 use crate::entity::user::Model as User;
 use crate::entity::{MailKind, UserId};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::{self, Source, Tx};
 
 #[derive(Clone)]
@@ -77,12 +77,8 @@ pub async fn update(
     }
     form.check()?;
     let now = cx.now();
-    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
-    let (tx, actor) = cx.begin(actor).await?;
-    let user = store::user::find_to_change(&tx, &actor, id)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
-    let before = settings_of(&tx, id, now).await?;
+    let (tx, _, user) = cx.begin_on_self(actor).await?;
+    let before = settings_of(&tx, user.id, now).await?;
     let mut settings = before.clone();
     for (switch, wanted) in [
         (&mut settings.daily_reminder, input.daily_reminder),

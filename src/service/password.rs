@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::credential::{ResetToken, Verdict};
 use crate::entity::reset_token::Model as StoredToken;
 use crate::entity::user::{Model as User, PasswordHash};
-use crate::entity::{AccountEventKind, MailKind, ResetTokenId, UserId, UserStatus};
+use crate::entity::{AccountEventKind, MailKind, ResetTokenId, UserId};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::policy;
@@ -100,8 +100,7 @@ pub async fn change(
     let user = prove(cx, actor, current_password).await?;
     let hash = new_hash(cx, new_password, &user).await?;
 
-    let (tx, actor) = cx.begin(actor).await?;
-    let current = find_proven(&tx, &actor, &user).await?;
+    let (tx, _, current) = begin_proven(cx, actor, &user).await?;
     let now = cx.now();
     let changed = (current.clone(), current);
     let user = set_password(cx, &tx, changed, hash, now).await?;
@@ -131,22 +130,19 @@ pub(super) async fn prove(cx: &Context, actor: &Actor, current_password: &str) -
     }
 }
 
-/// Whoever has proved themselves, held in the transaction; what they proved it by must still stand.
-pub(super) async fn find_proven(tx: &Tx, actor: &Actor, proven: &User) -> Result<User> {
-    store::user::find_to_change(tx, actor, proven.id)
-        .await?
-        // Whoever was shut out while their password was checked is out.
-        .filter(|user| user.status == UserStatus::Active)
-        .ok_or(Error::Unauthenticated)
-        .and_then(|user| {
-            if user.password_hash == proven.password_hash {
-                Ok(user)
-            } else {
-                // Renewed by a log-in, or changed: it is checked again.
-                let reason = "the password's hash changed meanwhile";
-                Err(Error::Contended(reason.into()))
-            }
-        })
+/// Opens the transaction of whoever has proved themselves; what they proved it by must still stand.
+pub(super) async fn begin_proven(
+    cx: &Context,
+    actor: &Actor,
+    proven: &User,
+) -> Result<(Tx, Actor, User)> {
+    let (tx, actor, user) = cx.begin_on_self(actor).await?;
+    if user.password_hash != proven.password_hash {
+        // Renewed by a log-in, or changed: it is checked again.
+        let reason = "the password's hash changed meanwhile";
+        return Err(Error::Contended(reason.into()));
+    }
+    Ok((tx, actor, user))
 }
 
 /// What both ways have in common: the new hash, no link left that works, and a mail that tells.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::delivery::{Notice, enqueue};
 use super::history::record;
-use super::password::{find_proven, prove};
+use super::password::{begin_proven, prove};
 use super::{Context, user};
 use crate::actor::{Actor, Viewer};
 pub use crate::credential::RecoveryCode;
@@ -64,8 +64,7 @@ pub async fn start(cx: &Context, actor: &Actor, current_password: &str) -> Resul
     let proven = prove(cx, actor, current_password).await?;
     let now = cx.now();
     let secret = cx.second_factors.new_secret();
-    let (tx, actor) = cx.begin(actor).await?;
-    let user = find_proven(&tx, &actor, &proven).await?;
+    let (tx, _, user) = begin_proven(cx, actor, &proven).await?;
     let before = store::second_factor::find_to_change(&tx, user.id).await?;
     if before.is_some_and(|before| before.enabled_at.is_some()) {
         return Err(enabled_already());
@@ -92,8 +91,7 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let code = SecondFactorCode::parse(code);
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
-    let user = find_self(&tx, &actor).await?;
+    let (tx, _, user) = cx.begin_on_self(actor).await?;
     let pending = store::second_factor::find_to_change(&tx, user.id).await?;
     let pending = match pending {
         Some(row) if row.enabled_at.is_some() => return Err(enabled_already()),
@@ -131,19 +129,18 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
     })
 }
 
-/// Goes back to the password alone.
+/// Goes back to the password alone, and says as what the user is left. Where a second factor is asked of this user, their role is held
+/// back from then on, until they have set up another one.
 pub async fn disable(
     cx: &Context,
     actor: &Actor,
     current_password: &str,
     code: &str,
-) -> Result<User> {
+) -> Result<(User, Viewer)> {
+    let viewer = *actor.viewer().ok_or(Error::Unauthenticated)?;
     let proven = prove(cx, actor, current_password).await?;
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
-    let user = find_proven(&tx, &actor, &proven).await?;
-    policy::second_factor::may_disable(&user, cx.settings.admin_second_factor)
-        .map_err(|refusal| Error::refused(ProblemCode::NotAllowed, refusal.0))?;
+    let (tx, _, user) = begin_proven(cx, actor, &proven).await?;
     use_own_code(cx, &tx, &user, code, now).await?;
     store::second_factor::delete_of(&tx, user.id).await?;
     tell(cx, &tx, &user, SecondFactorChange::Disabled, now).await?;
@@ -152,7 +149,7 @@ pub async fn disable(
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     tracing::info!(user = %user.id, "a second factor was disabled");
-    Ok(user)
+    Ok((user, in_force(cx, viewer, false)))
 }
 
 /// Makes new recovery codes in the place of all earlier ones.
@@ -164,8 +161,7 @@ pub async fn regenerate_recovery_codes(
 ) -> Result<Issued> {
     let proven = prove(cx, actor, current_password).await?;
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
-    let user = find_proven(&tx, &actor, &proven).await?;
+    let (tx, _, user) = begin_proven(cx, actor, &proven).await?;
     use_own_code(cx, &tx, &user, code, now).await?;
     let recovery_codes = issue_recovery_codes(cx, &tx, user.id, now).await?;
     let change = SecondFactorChange::RecoveryCodesReplaced;
@@ -292,6 +288,15 @@ async fn use_own_code(
     use_code(cx, tx, &second_factor, code, now).await
 }
 
+/// Whether somebody could hit upon such a code by trying. Nobody can upon a recovery code, which has
+/// 120 random bits: NIST SP 800-63B-4, section 3.1.2.2, asks for no limit from 64 on.
+pub(super) fn can_be_guessed(code: &str) -> bool {
+    !matches!(
+        SecondFactorCode::parse(code),
+        Some(SecondFactorCode::Recovery(_))
+    )
+}
+
 /// Of several that come with one code at once, the first to get here uses it up for the others.
 async fn use_code(
     cx: &Context,
@@ -365,13 +370,6 @@ async fn issue_recovery_codes(
     });
     store::second_factor::replace_recovery_codes(tx, user_id, stored.collect()).await?;
     Ok(codes)
-}
-
-async fn find_self(tx: &Tx, actor: &Actor) -> Result<User> {
-    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
-    store::user::find_to_change(tx, actor, id)
-        .await?
-        .ok_or(Error::Unauthenticated)
 }
 
 async fn find_enabled(tx: &Tx, user_id: UserId) -> Result<Option<SecondFactor>> {

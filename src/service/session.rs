@@ -80,12 +80,13 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
     let presented = RefreshToken::parse(presented).ok_or_else(invalid_token)?;
     let now = cx.now();
     let tx = cx.db.begin().await?;
+    let session = store::session::find_to_change(&tx, &presented.hash())
+        .await?
+        // Its life may have been made shorter since it was told.
+        .filter(|session| session.expires_at > now && expiry(cx, session.created_at, now) > now)
+        .ok_or_else(invalid_token)?;
     let token = store::session::find_refresh_token(&tx, &presented.hash())
         .await?
-        .ok_or_else(invalid_token)?;
-    let session = store::session::find_to_change(&tx, token.session_id)
-        .await?
-        .filter(|session| session.expires_at > now)
         .ok_or_else(invalid_token)?;
     let active = store::user::find(&tx, &Actor::System, session.user_id)
         .await?
@@ -197,10 +198,10 @@ async fn end_session_of(
     token: &RefreshToken,
     now: DateTime<Utc>,
 ) -> Result<Option<Ended>> {
-    let Some(token) = store::session::find_refresh_token(tx, &token.hash()).await? else {
+    let Some(session) = store::session::find_to_change(tx, &token.hash()).await? else {
         return Ok(None);
     };
-    let Some(session) = store::session::find_to_change(tx, token.session_id).await? else {
+    let Some(token) = store::session::find_refresh_token(tx, &token.hash()).await? else {
         return Ok(None);
     };
     let ended = store::session::delete(tx, session.user_id, session.id, now).await?;

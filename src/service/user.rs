@@ -159,11 +159,7 @@ pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -
     }
     form.check()?;
 
-    let (tx, actor) = cx.begin(actor).await?;
-    let actor = &actor;
-    let before = store::user::find_to_change(&tx, actor, id)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
+    let (tx, _, before) = cx.begin_on_self(actor).await?;
     let mut user = before.clone();
     set_username(&mut user, username);
     first_name.apply_to(&mut user.first_name);

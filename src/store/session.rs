@@ -1,10 +1,10 @@
 //! Sessions and the refresh tokens that keep them going. People see their own.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel,
-    JoinType, QueryFilter, QueryOrder, QuerySelect,
+    JoinType, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use super::visible::nothing;
@@ -78,15 +78,32 @@ pub async fn find_addresses_of(
         .from(Column::UserId)
         .to(user::Column::Id)
         .into();
-    Ok(Entity::find()
+    let of_login = Entity::find().join(JoinType::InnerJoin, join).filter(
+        Condition::any()
+            .add(user::Column::UsernameKey.eq(login_key))
+            .add(user::Column::EmailKey.eq(login_key)),
+    );
+    addresses(source, of_login, now).await
+}
+
+/// As `find_addresses_of`, of a user.
+pub async fn find_addresses_of_user(
+    source: &impl Source,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    let of_user = Entity::find().filter(Column::UserId.eq(user_id));
+    addresses(source, of_user, now).await
+}
+
+async fn addresses(
+    source: &impl Source,
+    sessions: Select<Entity>,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    Ok(sessions
         .select_only()
         .column(Column::IpAddress)
-        .join(JoinType::InnerJoin, join)
-        .filter(
-            Condition::any()
-                .add(user::Column::UsernameKey.eq(login_key))
-                .add(user::Column::EmailKey.eq(login_key)),
-        )
         .filter(Column::ExpiresAt.gt(now))
         .filter(Column::IpAddress.is_not_null())
         .into_tuple()
@@ -117,8 +134,17 @@ pub async fn find_many(
         .await?)
 }
 
-pub async fn find_to_change(tx: &Tx, id: SessionId) -> Result<Option<Model>> {
-    Ok(Entity::find_by_id(id)
+/// The session that this refresh token is of, held against other writers until the transaction's
+/// end. Whoever changes one of its tokens holds it; a token is never held without it, so nobody waits
+/// in a circle with those who end the session, and its tokens with it.
+pub async fn find_to_change(tx: &Tx, token_hash: &str) -> Result<Option<Model>> {
+    let of_token = Query::select()
+        .column(refresh_token::Column::SessionId)
+        .from(refresh_token::Entity)
+        .and_where(refresh_token::Column::TokenHash.eq(token_hash))
+        .to_owned();
+    Ok(Entity::find()
+        .filter(Column::Id.in_subquery(of_token))
         .lock_exclusive()
         .one(tx.connection())
         .await?)
@@ -197,9 +223,9 @@ pub async fn delete_expired(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Resul
     prune::delete_before::<Entity>(tx, Column::Id, Column::ExpiresAt, before, limit).await
 }
 
+/// For whoever holds its session.
 pub async fn find_refresh_token(tx: &Tx, token_hash: &str) -> Result<Option<refresh_token::Model>> {
     Ok(refresh_token::Entity::find_by_id(token_hash)
-        .lock_exclusive()
         .one(tx.connection())
         .await?)
 }

@@ -100,10 +100,11 @@ async fn open(cx: &Context, input: &LogIn, user: Option<&User>) -> Result<Logged
         Verdict::Right | Verdict::Wrong => None,
     };
     let opening = Box::pin(open_session(cx, input, user, renewed_hash));
-    if input.code.is_some() {
-        attempt::guess_code(cx, user.id, opening).await
-    } else {
-        opening.await
+    match input.code.as_deref() {
+        Some(code) if !code.trim().is_empty() => {
+            attempt::guess_code(cx, user.id, code, opening).await
+        }
+        _ => opening.await,
     }
 }
 

@@ -7,8 +7,8 @@ use muster::limit::{Limit, Subject};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Authenticator, CHANGE_PASSWORD, DISABLE_SECOND_FACTOR, LOG_IN, PASSWORD, Person,
-    SERVER, TestApp, VIEWER,
+    Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR, DISABLE_SECOND_FACTOR, LOG_IN,
+    PASSWORD, Person, SERVER, TestApp, VIEWER,
 };
 
 async fn start() -> TestApp {
@@ -234,7 +234,7 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
             None => thief.logs_in().await,
         }
     };
-    for _ in 0..5 {
+    for _ in 0..10 {
         let answer = guess(Some("000000")).await;
         answer.refused_for(&["input.code INVALID_CODE"]);
         // The password is half of what it takes, and makes nothing be forgotten.
@@ -242,19 +242,78 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
     }
     assert_eq!(wait(&guess(Some("000000")).await), Some(1));
     // Nor is anything forgotten in a session that was found open, or by a new password.
+    let stolen = ada.at_address("203.0.113.200");
     let wrong_code =
         |password: &str| json!({ "input": { "currentPassword": password, "code": "000000" } });
-    let answer = ada.asks(DISABLE_SECOND_FACTOR, wrong_code(PASSWORD)).await;
+    let answer = stolen
+        .asks(DISABLE_SECOND_FACTOR, wrong_code(PASSWORD))
+        .await;
     assert_eq!(wait(&answer), Some(1));
     let new_password = "quiet Harbour 91 lanterns";
     let input = json!({ "currentPassword": PASSWORD, "newPassword": new_password });
-    let answer = ada.asks(CHANGE_PASSWORD, json!({ "input": input })).await;
+    let answer = stolen
+        .asks(CHANGE_PASSWORD, json!({ "input": input }))
+        .await;
     answer.succeeds();
-    let answer = ada
+    let answer = stolen
         .asks(DISABLE_SECOND_FACTOR, wrong_code(new_password))
         .await;
     assert_eq!(wait(&answer), Some(1));
     app.leaves_jobs();
+}
+
+#[tokio::test]
+async fn guesses_at_the_code_do_not_lock_the_owner_out() {
+    let app = start().await;
+    let ada = app.admin("ada").await.at_address("203.0.113.7");
+    ada.logs_in().await.succeeds();
+    let phone = Authenticator::set_up(&ada, &app.clock).await;
+    let thief = ada.on_another_device();
+    let mut place = 0;
+    let mut spoils = async || loop {
+        place += 1;
+        let thief = thief.at_address(&format!("2001:db8:{place:x}:1::1"));
+        let answer = thief.logs_in_with("000000").await;
+        if answer.code().is_some() {
+            assert!(wait(&answer).is_some());
+            break;
+        }
+        answer.refused_for(&["input.code INVALID_CODE"]);
+    };
+    for _ in 0..5 {
+        app.clock.advance(TimeDelta::minutes(15));
+        spoils().await;
+        // Where the account is at home, the app opens it, and is held to the owner's own mistakes.
+        let at_home = ada.on_another_device();
+        let answer = at_home.logs_in_with("000000").await;
+        answer.refused_for(&["input.code INVALID_CODE"]);
+        at_home.logs_in_with(&phone.code()).await.succeeds();
+        // At a new place the app has to wait, and a recovery code has not.
+        spoils().await;
+        let new_place = ada.on_another_device().at_address("198.51.100.1");
+        assert!(wait(&new_place.logs_in_with(&phone.code()).await).is_some());
+    }
+    let new_place = ada.on_another_device().at_address("198.51.100.2");
+    let code = &phone.recovery_codes[0];
+    new_place.logs_in_with(code).await.succeeds();
+    app.leaves_jobs();
+}
+
+#[tokio::test]
+async fn whoever_found_an_open_session_keeps_nobody_from_logging_in_by_wrong_codes() {
+    let app = start().await;
+    let nico = app.employee("nico").await;
+    let confirm = json!({ "input": { "code": "000000" } });
+    for _ in 0..5 {
+        let answer = nico.asks(CONFIRM_SECOND_FACTOR, confirm.clone()).await;
+        answer.refused_for(&["input.code INVALID_CODE"]);
+    }
+    let answer = nico.asks(CONFIRM_SECOND_FACTOR, confirm).await;
+    assert_eq!(wait(&answer), Some(1));
+    let elsewhere = nico.on_another_device().at_address("203.0.113.99");
+    for code in ["", "123456"] {
+        elsewhere.logs_in_with(code).await.succeeds();
+    }
 }
 
 #[tokio::test]
@@ -284,5 +343,5 @@ async fn whoever_reads_the_mail_cannot_guess_the_code() {
         }
     }
     // Each new password brought no new guesses.
-    assert_eq!(wrong, 5);
+    assert_eq!(wrong, 10);
 }

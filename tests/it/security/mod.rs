@@ -19,4 +19,5 @@ mod stale;
 mod timing;
 mod tokens;
 mod visibility;
+mod waiting;
 mod wire;

@@ -52,6 +52,20 @@ async fn a_session_lasts_ninety_days_however_much_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_life_that_is_made_shorter_is_shorter_for_the_sessions_there_are() {
+    let app = TestApp::start().await;
+    let nico = app.employee("nico").await;
+    app.clock.advance(TimeDelta::hours(2));
+    let stricter = &[("SESSION_MAX_AGE", "1h"), ("REFRESH_TOKEN_TTL", "1h")];
+    let stricter = app.restarts_with(stricter).await;
+    let nico = nico.at(&stricter);
+    nico.refreshes().await.refused_with("INVALID_TOKEN");
+    nico.logs_in().await.succeeds();
+    app.clock.advance(TimeDelta::minutes(59));
+    nico.refreshes().await.succeeds();
+}
+
+#[tokio::test]
 async fn a_log_in_that_ends_before_its_token_takes_the_token_with_it() {
     let app = TestApp::start_with(&[("SESSION_MAX_AGE", "5m"), ("REFRESH_TOKEN_TTL", "5m")]).await;
     let nico = app.employee("nico").await;

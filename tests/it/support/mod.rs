@@ -13,6 +13,7 @@ mod person;
 pub mod program;
 pub mod proxy;
 pub mod repository;
+pub mod row_lock;
 pub mod servers;
 mod statements;
 
