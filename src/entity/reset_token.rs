@@ -22,6 +22,12 @@ pub struct Model {
     pub ended_at: Option<DateTimeUtc>,
 }
 
+impl Model {
+    pub fn is_open(&self, now: DateTimeUtc) -> bool {
+        self.ended_at.is_none() && self.expires_at > now
+    }
+}
+
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,10 +1,11 @@
 //! What a mail says, from the rows as they are when it is first composed, or looked
 //! at by an admin. Called by `worker`, and by `service::preview`.
 
+mod secret_link;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use crate::actor::Actor;
 use crate::credential::UnsubscribeToken;
@@ -12,8 +13,8 @@ use crate::entity::delivery::Model as Delivery;
 use crate::entity::task::Model as Task;
 use crate::entity::user::Model as User;
 use crate::entity::{
-    ApprovalDecision, ApprovalId, EmailConfirmationId, InvitationId, MailKind, ResetTokenId, Role,
-    SecondFactorChange, TaskId, TaskStatus, UserStatus,
+    ApprovalDecision, ApprovalId, MailKind, Role, SecondFactorChange, TaskId, TaskStatus,
+    UserStatus,
 };
 use crate::error::{Error, Result};
 use crate::mail::{Content, Recipient, SecretLink, TaskGroup, TaskLine, WaitingSignUp};
@@ -21,9 +22,7 @@ use crate::store::approval::ApprovalFilter;
 use crate::store::{self, Window};
 
 use super::reminder::{OpenTasks, Pressing, find_open_tasks};
-use super::{
-    Context, email_confirmation, invitation, notification, password, planner, task_report,
-};
+use super::{Context, email_confirmation, notification, planner, task_report};
 
 const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
 
@@ -44,7 +43,7 @@ pub async fn content(
     delivery: &Delivery,
     secrets: Secrets,
 ) -> Result<Option<(Recipient, Content)>> {
-    let found = find_content(cx, delivery).await?;
+    let found = find_content(cx, delivery, secrets).await?;
     Ok(found.map(|(mut recipient, mut content)| {
         if secrets == Secrets::Hidden {
             content.hide_secrets();
@@ -92,9 +91,13 @@ async fn is_wanted_by(cx: &Context, delivery: &Delivery, user: &User) -> Result<
     Ok(settings.switch(kind).is_none_or(|switch| *switch))
 }
 
-async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipient, Content)>> {
+async fn find_content(
+    cx: &Context,
+    delivery: &Delivery,
+    secrets: Secrets,
+) -> Result<Option<(Recipient, Content)>> {
     if delivery.recipient_id.is_none() {
-        return to_stranger(cx, delivery).await;
+        return to_stranger(cx, delivery, secrets).await;
     }
     let Some(user) = find_reader(cx, delivery).await? else {
         return Ok(None);
@@ -104,11 +107,11 @@ async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recip
     }
     let content = match delivery.kind {
         MailKind::Welcome => Some(Content::Welcome {
-            link: confirmation_link(cx, delivery, &user).await?,
+            link: secret_link::confirmation(cx, delivery, secrets, &user).await?,
             valid_days: CONFIRMATION_DAYS,
         }),
         MailKind::Approved | MailKind::Rejected => decision(cx, delivery).await?,
-        MailKind::PasswordReset => reset_link(cx, delivery).await?,
+        MailKind::PasswordReset => secret_link::reset(cx, delivery, secrets).await?,
         MailKind::PasswordChanged => {
             let Changed { at } = params(delivery)?;
             Some(Content::PasswordChanged { at })
@@ -118,7 +121,7 @@ async fn find_content(cx: &Context, delivery: &Delivery) -> Result<Option<(Recip
             Some(Content::SecondFactorChanged { change, at })
         }
         MailKind::EmailConfirmation => {
-            let link = confirmation_link(cx, delivery, &user).await?;
+            let link = secret_link::confirmation(cx, delivery, secrets, &user).await?;
             link.map(|link| Content::EmailConfirmation {
                 link,
                 valid_days: CONFIRMATION_DAYS,
@@ -162,7 +165,11 @@ pub(super) fn recipient(cx: &Context, user: &User, kind: MailKind, address: Stri
 
 /// To an address that has no account. Other mails without a recipient are for nobody: they were
 /// written to take the time that a mail takes.
-async fn to_stranger(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipient, Content)>> {
+async fn to_stranger(
+    cx: &Context,
+    delivery: &Delivery,
+    secrets: Secrets,
+) -> Result<Option<(Recipient, Content)>> {
     if delivery.kind != MailKind::Invitation {
         return Ok(None);
     }
@@ -172,13 +179,8 @@ async fn to_stranger(cx: &Context, delivery: &Delivery) -> Result<Option<(Recipi
         zone: cx.settings.time_zone,
         unsubscribe: None,
     };
-    let content = invitation_to(cx, delivery).await?;
+    let content = secret_link::invitation(cx, delivery, secrets).await?;
     Ok(content.map(|content| (recipient, content)))
-}
-
-#[derive(Deserialize)]
-struct Invited {
-    invitation_id: InvitationId,
 }
 
 #[derive(Deserialize)]
@@ -196,17 +198,6 @@ struct SecondFactorChanged {
 #[derive(Deserialize)]
 struct Decided {
     approval_id: ApprovalId,
-}
-
-#[derive(Deserialize)]
-struct Reset {
-    reset_token_id: ResetTokenId,
-}
-
-#[derive(Deserialize)]
-struct Confirmation {
-    /// None in a welcome of the time before addresses were confirmed.
-    email_confirmation_id: Option<EmailConfirmationId>,
 }
 
 #[derive(Deserialize)]
@@ -236,72 +227,6 @@ async fn decision(cx: &Context, delivery: &Delivery) -> Result<Option<Content>> 
             reason: approval.reason,
         },
     }))
-}
-
-/// None once the link would not work any more: a mail with a dead link only confuses.
-async fn reset_link(cx: &Context, delivery: &Delivery) -> Result<Option<Content>> {
-    let Reset { reset_token_id } = params(delivery)?;
-    let stored = store::reset_token::find(&cx.db, reset_token_id)
-        .await?
-        .filter(|token| token.ended_at.is_none() && token.expires_at > cx.now());
-    let token = stored.and_then(|stored| cx.tokens.reset_matching(stored.id, &stored.token_hash));
-    Ok(token.map(|token| Content::PasswordReset {
-        link: link(&cx.settings.reset_url, token.expose()),
-        valid_minutes: password::RESET_LIFE.num_minutes().unsigned_abs(),
-    }))
-}
-
-/// None once the link would not work any more.
-async fn confirmation_link(
-    cx: &Context,
-    delivery: &Delivery,
-    user: &User,
-) -> Result<Option<SecretLink>> {
-    let Confirmation {
-        email_confirmation_id: Some(id),
-    } = params(delivery)?
-    else {
-        return Ok(None);
-    };
-    if !email_confirmation::may_use_mailed_link(user) {
-        return Ok(None);
-    }
-    let stored = store::email_confirmation::find(&cx.db, id)
-        .await?
-        .filter(|confirmation| confirmation.is_open(cx.now()));
-    let token = stored.and_then(|stored| {
-        cx.tokens
-            .confirmation_matching(stored.id, &stored.token_hash)
-    });
-    Ok(token.map(|token| link(&cx.settings.confirm_email_url, token.expose())))
-}
-
-/// None once the link would not work any more.
-async fn invitation_to(cx: &Context, delivery: &Delivery) -> Result<Option<Content>> {
-    let Invited { invitation_id } = params(delivery)?;
-    let found = store::invitation::find_many(&cx.db, &Actor::System, &[invitation_id]).await?;
-    let Some(invitation) = found.into_iter().next() else {
-        return Ok(None);
-    };
-    let voucher = invitation::find_voucher(&cx.db, &invitation, cx.now()).await?;
-    let token = cx
-        .tokens
-        .invitation_matching(invitation.id, &invitation.token_hash);
-    Ok(voucher
-        .zip(token)
-        .map(|(voucher, token)| Content::Invitation {
-            link: link(&cx.settings.invitation_url, token.expose()),
-            role: invitation.role,
-            invited_by: voucher.display_name(),
-            expires_at: invitation.expires_at,
-        }))
-}
-
-/// After the '#' a token is neither sent to a server nor passed on as a referrer.
-fn link(page: &Url, token: &str) -> SecretLink {
-    let mut link = page.clone();
-    link.set_fragment(Some(&format!("token={token}")));
-    SecretLink::new(link)
 }
 
 async fn report(cx: &Context, delivery: &Delivery, user: &User) -> Result<Option<Content>> {

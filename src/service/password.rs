@@ -184,7 +184,7 @@ async fn find_holder(
     now: DateTime<Utc>,
 ) -> Result<User> {
     let user_id = token
-        .filter(|token| token.ended_at.is_none() && token.expires_at > now)
+        .filter(|token| token.is_open(now))
         .and_then(|token| token.user_id)
         .ok_or_else(invalid_token)?;
     store::user::find(source, &Actor::System, user_id)

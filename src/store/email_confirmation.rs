@@ -7,6 +7,7 @@ use sea_orm::{
     QuerySelect,
 };
 
+use super::change::changed;
 use super::{Source, Tx, prune};
 use crate::entity::email_confirmation::{Column, Entity, Model};
 use crate::entity::{EmailConfirmationId, UserId};
@@ -39,6 +40,23 @@ pub async fn insert(tx: &Tx, confirmation: Model) -> Result<()> {
         .exec_without_returning(tx.connection())
         .await?;
     Ok(())
+}
+
+/// Writes what differs, if the link is still open; false when it has ended or expired.
+pub async fn update_if_open(
+    tx: &Tx,
+    before: &Model,
+    after: &Model,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let result = Entity::update_many()
+        .set(changed::<Entity>(before, after))
+        .filter(Column::Id.eq(before.id))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected == 1)
 }
 
 /// Ends this one; false when it has ended or expired already.

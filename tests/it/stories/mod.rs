@@ -19,6 +19,7 @@ mod lists;
 mod mailbox;
 mod mails;
 mod moving;
+mod new_signing_secret;
 mod passwords;
 mod program;
 mod reminders;
