@@ -40,7 +40,7 @@ pub enum AccountEventKind {
     LoggedOutEverywhere,
     /// The user ended one of their sessions from another.
     SessionRevoked,
-    /// An admin ended all sessions of the user.
+    /// An admin ended all sessions of the user, and all their API tokens.
     SessionsRevoked,
     /// A refresh token was presented a second time, as by a thief; its session was ended.
     RefreshTokenReused,
@@ -49,13 +49,13 @@ pub enum AccountEventKind {
     /// Somebody asked for a mail with a link for a new password; `user` is null when nobody here
     /// has the address.
     PasswordResetRequested,
-    /// A new password was set by a mailed link; all sessions were ended.
+    /// A new password was set by a mailed link; all sessions and API tokens were ended.
     PasswordReset,
-    /// The user set up a second factor; their other sessions were ended.
+    /// The user set up a second factor; their other sessions and all API tokens were ended.
     SecondFactorEnabled,
     /// The user went back to the password alone.
     SecondFactorDisabled,
-    /// An admin took the user's second factor away; all sessions were ended.
+    /// An admin took the user's second factor away; all sessions and API tokens were ended.
     SecondFactorReset,
     /// The password was right, and the code of the second factor was asked for.
     SecondFactorAsked,
@@ -71,7 +71,7 @@ pub enum AccountEventKind {
     Rejected,
     /// An admin set the role; from which to which is in `roleBefore` and `roleAfter`.
     RoleSet,
-    /// The user was shut out; all sessions were ended.
+    /// The user was shut out; all sessions and API tokens were ended.
     Deactivated,
     /// The user was let in again.
     Reactivated,
@@ -81,7 +81,8 @@ pub enum AccountEventKind {
     EmailChanged,
     /// The user made an API token.
     ApiTokenCreated,
-    /// An API token was revoked, by its owner or by an admin.
+    /// An API token was revoked, by its owner or by an admin. What ends all of them at once is told as
+    /// itself only, such as a password reset.
     ApiTokenRevoked,
     /// The user asked for a link that confirms their e-mail address.
     EmailConfirmationRequested,

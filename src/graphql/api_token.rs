@@ -38,8 +38,10 @@ impl ApiToken {
 }
 
 /// What a script proves itself with: it acts as its owner, as far as `access` and `role` go. It ends
-/// when it is revoked or expires, and when its owner resets their password, is deactivated or
-/// deleted. Its owner and admins see it.
+/// when it is revoked or expires, when its owner resets their password, sets up a second factor by
+/// `confirmSecondFactor`, is deactivated or deleted, and when an admin ends all their sessions by
+/// `revokeUserSessions` or takes their second factor away by `resetSecondFactor`. Its owner and admins
+/// see it.
 #[Object]
 impl ApiToken {
     /// Opaque and globally unique: a TypeID such as api_token_01h455vb4pex5vsknk084sn02q.

@@ -93,7 +93,7 @@ impl PasswordMutation {
         }))
     }
 
-    /// Sets a new password by a mailed link. Ends every session; log in afterwards. Public.
+    /// Sets a new password by a mailed link. Ends every session and API token; log in afterwards. Public.
     #[graphql(directive = public::apply())]
     async fn reset_password(
         &self,

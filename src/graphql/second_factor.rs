@@ -191,7 +191,7 @@ impl SecondFactorMutation {
     }
 
     /// Enables the second factor that was started, by a first code of the app. Ends the viewer's
-    /// other sessions, and a mail tells. Requires EMPLOYEE.
+    /// other sessions and all their API tokens, and a mail tells. Requires EMPLOYEE.
     #[graphql(directive = auth::apply(access::CONFIRM_SECOND_FACTOR.into()), directive = session::apply())]
     async fn confirm_second_factor(
         &self,
@@ -284,8 +284,8 @@ impl SecondFactorMutation {
     }
 
     /// Takes the second factor of somebody away who has lost phone and recovery codes. Not one's own
-    /// and not another admin's: NOT_ALLOWED. Ends all their sessions, and a mail tells them.
-    /// Requires ADMIN.
+    /// and not another admin's: NOT_ALLOWED. Ends all their sessions and API tokens, and a mail tells
+    /// them. Requires ADMIN.
     #[graphql(directive = auth::apply(access::RESET_SECOND_FACTOR.into()))]
     async fn reset_second_factor(
         &self,

@@ -79,7 +79,7 @@ pub struct UserMutation;
 impl UserMutation {
     /// Changes somebody. Admins: everyone but other admins, and themselves but for active.
     /// Managers: employees, and of them firstName, lastName and active only. Else NOT_ALLOWED.
-    /// Deactivation ends all sessions at once. Requires MANAGER.
+    /// Deactivation ends all sessions and API tokens at once. Requires MANAGER.
     #[graphql(directive = auth::apply(access::UPDATE_USER.into()))]
     async fn update_user(
         &self,

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::contract::{access, sdl};
 use crate::support::{
     API_TOKENS, APPROVE_USER, Authenticator, CREATE_API_TOKEN, CREATE_TASK, INVITE_USER, Person,
-    REVOKE_API_TOKEN, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp, UPDATE_PROFILE, UPDATE_USER,
-    USERS, VIEWER,
+    RESET_SECOND_FACTOR, REVOKE_API_TOKEN, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp,
+    UPDATE_PROFILE, UPDATE_USER, USERS, VIEWER,
 };
 
 async fn create(person: &Person, access: &str, role: Option<&str>) -> Person {
@@ -127,6 +127,12 @@ async fn a_token_ends_with_the_sessions_that_an_admin_ends_and_with_a_second_fac
     let script = create(&nico, "FULL", None).await;
     Authenticator::set_up(&nico, &app.clock).await;
     assert!(!script.is_signed_in().await && nico.is_signed_in().await);
+    // Whoever has the lost phone may have made one in a session that was open there.
+    let script = create(&nico, "FULL", None).await;
+    assert!(script.is_signed_in().await);
+    let input = json!({ "input": { "userId": nico.id() } });
+    ada.asks(RESET_SECOND_FACTOR, input).await.succeeds();
+    assert!(!script.is_signed_in().await);
     app.runs_all_jobs().await;
 }
 
