@@ -26,6 +26,7 @@ mod m20261121_000014_invitations;
 mod m20261121_000015_open_reset_tokens;
 mod m20261121_000016_mail;
 mod m20261121_000017_plans;
+mod m20261121_000018_inviters;
 
 pub struct Migrator;
 
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000015_open_reset_tokens::Migration),
             Box::new(m20261121_000016_mail::Migration),
             Box::new(m20261121_000017_plans::Migration),
+            Box::new(m20261121_000018_inviters::Migration),
         ]
     }
 }

@@ -15,9 +15,13 @@ pub struct Model {
     pub user_id: Option<UserId>,
     /// Who did it. None for strangers, and for what was done from the command line.
     pub actor_id: Option<UserId>,
-    /// Of a change of role.
+    /// None where there was none before.
     pub role_before: Option<Role>,
+    /// What was granted, or offered.
     pub role_after: Option<Role>,
+    /// Of somebody who joined by an invitation: the admin who stood behind it, also once they are
+    /// deleted.
+    pub invited_by: Option<UserId>,
     pub ip_address: Option<String>,
     pub user_agent: Option<String>,
     pub created_at: DateTimeUtc,

@@ -65,7 +65,7 @@ pub enum AccountEventKind {
     RecoveryCodeUsed,
     /// The user had new recovery codes made.
     RecoveryCodesReplaced,
-    /// An admin let the user in.
+    /// An admin let the user in, as what is in `roleAfter`.
     Approved,
     /// An admin turned the user down.
     Rejected,
@@ -89,11 +89,12 @@ pub enum AccountEventKind {
     /// The user confirmed their e-mail address by a mailed link. A password reset does so, too, and
     /// is told as that only.
     EmailConfirmed,
-    /// An admin invited somebody, who has no account yet; `user` is null.
+    /// An admin invited somebody, who has no account yet, to join as what is in `roleAfter`; `user` is
+    /// null.
     Invited,
     /// An admin took an invitation back; `user` is null.
     InvitationRevoked,
-    /// The user joined by an invitation.
+    /// The user joined by an invitation, as what is in `roleAfter`; who invited them is in `invitedBy`.
     InvitationAccepted,
     /// An admin had a mail to the user sent again; `user` is null for one to somebody without an
     /// account.
@@ -125,7 +126,8 @@ impl AccountEvent {
 }
 
 /// Something that happened to an account: a log-in, a failure, a decision, a change of rights. It
-/// is never changed, and kept for 400 days, or 7 where nobody has the account. People see their own, admins all.
+/// is never changed, and kept for 400 days, or 7 where a stranger tried to get into an account that
+/// nobody has. People see their own, admins all.
 #[Object]
 impl AccountEvent {
     /// Opaque and globally unique: a TypeID such as account_event_01h455vb4pex5vsknk084sn02q.
@@ -153,14 +155,21 @@ impl AccountEvent {
         User::load(ctx, self.actor, self.row.actor_id).await
     }
 
-    /// The role before, where it is about a role.
+    /// The role before, where it is about a role and there was one.
     async fn role_before(&self) -> Option<Role> {
         self.row.role_before.map(Into::into)
     }
 
-    /// The role after, where it is about a role.
+    /// The role after, where it is about a role: one that was set, granted by an approval, offered
+    /// with an invitation or taken on with it.
     async fn role_after(&self) -> Option<Role> {
         self.row.role_after.map(Into::into)
+    }
+
+    /// The admin who had invited the user, where somebody joined by an invitation. Null otherwise, and
+    /// once that admin is deleted.
+    async fn invited_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        User::load(ctx, self.actor, self.row.invited_by).await
     }
 
     /// Where it came from. Null for the command line, and to users where somebody else did it.

@@ -39,6 +39,7 @@ mod tests {
             actor_id: actor_id.map(|id| UserId(Uuid::from_u128(id))),
             role_before: None,
             role_after: None,
+            invited_by: None,
             ip_address: Some("203.0.113.7".into()),
             user_agent: None,
             created_at: DateTime::UNIX_EPOCH,

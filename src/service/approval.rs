@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Context;
 use super::delivery::{Notice, enqueue};
-use super::history::record;
+use super::history::{record, record_grant};
 use super::input::{Form, Lines, REASON_MAX};
 use crate::actor::Actor;
 use crate::entity::approval::Model as Approval;
@@ -84,14 +84,16 @@ async fn decide(
     user.updated_at = now;
     store::user::update(&tx, &user_before, &user).await?;
     store::approval::update(&tx, &approval_before, &approval).await?;
-    let kind = if user.status == UserStatus::Rejected {
+    let (id, by) = (Some(user.id), actor.user_id());
+    if user.status == UserStatus::Rejected {
         // A rejected person has no way in, so neither has a reset mail that is on its way.
         store::reset_token::end_all_of(&tx, user.id, now).await?;
-        AccountEventKind::Rejected
+        record(cx, &tx, AccountEventKind::Rejected, id, by, now).await?;
     } else {
-        AccountEventKind::Approved
-    };
-    record(cx, &tx, kind, Some(user.id), actor.user_id(), now).await?;
+        // Whoever waited had no role to speak of before.
+        let kind = AccountEventKind::Approved;
+        record_grant(cx, &tx, kind, user.role, id, by, now).await?;
+    }
     let notice = Notice {
         kind: mail,
         cause: approval.id.to_string(),

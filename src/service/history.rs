@@ -12,7 +12,7 @@ use crate::store::{self, Tx};
 /// How long an event is kept: a year and a month, so that a yearly review finds all of its year.
 pub const KEPT: TimeDelta = TimeDelta::days(400);
 
-/// How long what was tried at accounts that nobody has is kept: strangers could fill the disk with
+/// How long what strangers tried at accounts that nobody has is kept: they could fill the disk with
 /// it, and it says nothing about anybody.
 pub const NOBODYS_KEPT: TimeDelta = TimeDelta::days(7);
 
@@ -29,19 +29,41 @@ pub(super) async fn record(
     store::account_event::insert(tx, event).await
 }
 
-/// As `record`, of a change of role.
-pub(super) async fn record_role(
+/// What somebody may do from then on.
+pub(super) struct Grant {
+    /// None for whoever had no role.
+    pub before: Option<Role>,
+    pub role: Role,
+    /// The admin who had offered it, where it was accepted.
+    pub invited_by: Option<UserId>,
+}
+
+impl From<Role> for Grant {
+    fn from(role: Role) -> Self {
+        Self {
+            before: None,
+            role,
+            invited_by: None,
+        }
+    }
+}
+
+/// As `record`, where a role is granted or offered.
+pub(super) async fn record_grant(
     cx: &Context,
     tx: &Tx,
-    user_id: UserId,
-    (before, after): (Role, Role),
+    kind: AccountEventKind,
+    grant: impl Into<Grant>,
+    user_id: Option<UserId>,
     actor_id: Option<UserId>,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let grant = grant.into();
     let event = AccountEvent {
-        role_before: Some(before),
-        role_after: Some(after),
-        ..event(cx, AccountEventKind::RoleSet, Some(user_id), actor_id, now)
+        role_before: grant.before,
+        role_after: Some(grant.role),
+        invited_by: grant.invited_by,
+        ..event(cx, kind, user_id, actor_id, now)
     };
     store::account_event::insert(tx, event).await
 }
@@ -60,6 +82,7 @@ fn event(
         actor_id,
         role_before: None,
         role_after: None,
+        invited_by: None,
         ip_address: cx.client.ip.map(|ip| ip.to_string()),
         user_agent: cx.client.user_agent.as_deref().map(str::to_owned),
         created_at: now,

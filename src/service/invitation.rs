@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Context;
 use super::delivery::{Addressee, Notice, enqueue};
-use super::history::record;
+use super::history::{Grant, record, record_grant};
 use super::input::{Email, Form};
 use super::newcomer::{self, Newcomer, Profile, checked_password, refuse_taken};
 use crate::actor::Actor;
@@ -87,8 +87,9 @@ pub async fn invite(cx: &Context, actor: &Actor, input: &Invite) -> Result<Invit
         params: json!({ "invitation_id": id }),
     };
     enqueue(cx, &tx, Addressee::Stranger(&invitation.email), notice, now).await?;
+    // Nothing of the address: whoever never joins has no history here.
     let kind = AccountEventKind::Invited;
-    record(cx, &tx, kind, None, actor.user_id(), now).await?;
+    record_grant(cx, &tx, kind, input.role, None, actor.user_id(), now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     tracing::info!(invitation = %id, by = actor.user_id().map(tracing::field::display), role = ?input.role, "somebody was invited");
@@ -174,7 +175,11 @@ pub async fn accept(cx: &Context, input: &AcceptInvitation) -> Result<User> {
         return Err(invalid_token());
     }
     let (kind, id) = (AccountEventKind::InvitationAccepted, Some(user.id));
-    record(cx, &tx, kind, id, id, now).await?;
+    let grant = Grant {
+        invited_by: invitation.invited_by,
+        ..user.role.into()
+    };
+    record_grant(cx, &tx, kind, grant, id, id, now).await?;
     tx.commit().await?;
     tracing::info!(user = %user.id, invitation = %invitation.id, "an invitation was accepted");
     Ok(user)

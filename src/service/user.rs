@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Context;
 use super::delivery::{Notice, enqueue};
 use super::email_confirmation;
-use super::history::{record, record_role};
+use super::history::{Grant, record, record_grant};
 use super::input::{Form, Lines, NAME_MAX, Patch, Username};
 use super::newcomer::{self, Newcomer, Profile, checked_password, refuse_taken};
 use crate::actor::Actor;
@@ -286,8 +286,12 @@ pub async fn set_role(
         store::invitation::revoke_all_by(&tx, user.id, now).await?;
     }
     if role != before.role {
-        let roles = (before.role, role);
-        record_role(cx, &tx, user.id, roles, actor.user_id(), now).await?;
+        let kind = AccountEventKind::RoleSet;
+        let grant = Grant {
+            before: Some(before.role),
+            ..role.into()
+        };
+        record_grant(cx, &tx, kind, grant, Some(user.id), actor.user_id(), now).await?;
     }
     tx.commit().await?;
     tracing::info!(user = %user.id, by = actor.user_id().map(tracing::field::display), role = ?role, "a role was set");

@@ -99,10 +99,12 @@ pub async fn delete_before(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result
     prune::delete_before::<Entity>(tx, Column::Id, Column::CreatedAt, before, limit).await
 }
 
-/// As `delete_before`, of what strangers tried at accounts that nobody has.
+/// As `delete_before`, of what strangers tried at accounts that nobody has. What an admin did for
+/// somebody who has no account yet stays.
 pub async fn delete_of_nobody_before(tx: &Tx, before: DateTime<Utc>, limit: u64) -> Result<u64> {
     let condition = Condition::all()
         .add(Column::UserId.is_null())
+        .add(Column::ActorId.is_null())
         .add(Column::CreatedAt.lt(before));
     prune::delete_some::<Entity>(tx, Column::Id, condition, limit).await
 }

@@ -5,9 +5,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACCOUNT_EVENTS, Authenticator, CHANGE_PASSWORD, DELETE_USER, DISABLE_SECOND_FACTOR, NODE,
-    Person, REGENERATE_RECOVERY_CODES, RESET_SECOND_FACTOR, REVOKE_SESSION, REVOKE_USER_SESSIONS,
-    SESSIONS, SET_USER_ROLE, TestApp, UPDATE_PROFILE, UPDATE_USER,
+    ACCOUNT_EVENTS, APPROVE_USER, Authenticator, CHANGE_PASSWORD, DELETE_USER,
+    DISABLE_SECOND_FACTOR, NODE, Person, REGENERATE_RECOVERY_CODES, RESET_SECOND_FACTOR,
+    REVOKE_SESSION, REVOKE_USER_SESSIONS, SESSIONS, SET_USER_ROLE, TestApp, UPDATE_PROFILE,
+    UPDATE_USER,
 };
 
 /// What happened to this user as this person sees it, oldest first.
@@ -174,6 +175,35 @@ async fn an_event_says_who_did_what_when_and_from_where() {
     let own = json!({ "filter": { "kind": ["LOGGED_IN"] } });
     let answer = nico.asks(ACCOUNT_EVENTS, own).await.succeeds();
     assert_eq!(answer.data("accountEvents.nodes.0.ipAddress"), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn a_decision_tells_as_what_somebody_was_let_in() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    let (mia, nico) = (app.stranger("mia"), app.stranger("nico"));
+    for person in [&mia, &nico] {
+        person.signs_up().await;
+    }
+    // Though they asked to be an employee.
+    let input = json!({ "input": { "userId": mia.id(), "role": "MANAGER" } });
+    ada.asks(APPROVE_USER, input).await.succeeds();
+    ada.rejects(nico.id(), "").await;
+    app.runs_all_jobs().await;
+    let kinds = json!({ "filter": { "kind": ["APPROVED", "REJECTED"] } });
+    let answer = ada.asks(ACCOUNT_EVENTS, kinds).await.succeeds();
+    let events = answer.data("accountEvents.nodes");
+    for (event, username, role) in [
+        (&events[0], "nico", Value::Null),
+        (&events[1], "mia", json!("MANAGER")),
+    ] {
+        assert_eq!(event["user"]["username"], username);
+        assert_eq!(event["doneBy"]["username"], "ada");
+        assert_eq!(
+            (&event["roleBefore"], &event["roleAfter"]),
+            (&Value::Null, &role)
+        );
+    }
 }
 
 #[tokio::test]

@@ -428,6 +428,46 @@ async fn the_history_tells_who_invited_and_who_came() {
 }
 
 #[tokio::test]
+async fn who_brought_somebody_in_as_what_is_known_long_after_the_invitation_is_gone() {
+    let app = TestApp::start().await;
+    let (ada, nico) = (app.admin("ada").await, app.stranger("nico"));
+    invites(&ada, &nico, "MANAGER").await;
+    app.runs_all_jobs().await;
+    let token = nico.inbox().last().token();
+    accepts(&nico, &token).await.succeeds();
+    app.clock.advance(TimeDelta::days(399));
+    app.clears_away().await;
+    for person in [&ada, &nico] {
+        person.logs_in().await.succeeds();
+    }
+    assert_eq!(states(&ada).await, [""; 0]);
+
+    let kinds = json!({ "filter": { "kind": ["INVITED", "INVITATION_ACCEPTED"] } });
+    let answer = ada.asks(ACCOUNT_EVENTS, kinds.clone()).await.succeeds();
+    let (accepted, invited) = (
+        answer.data("accountEvents.nodes.0"),
+        answer.data("accountEvents.nodes.1"),
+    );
+    assert_eq!(accepted["kind"], "INVITATION_ACCEPTED");
+    assert_eq!(accepted["user"]["username"], "nico");
+    assert_eq!(accepted["invitedBy"]["username"], "ada");
+    assert_eq!(invited["kind"], "INVITED");
+    assert_eq!(invited["doneBy"]["username"], "ada");
+    assert_eq!(invited["invitedBy"], Value::Null);
+    for event in [&accepted, &invited] {
+        assert_eq!(
+            (&event["roleBefore"], &event["roleAfter"]),
+            (&Value::Null, &json!("MANAGER"))
+        );
+    }
+    // Whose history it is sees it, too, and nothing of what was not theirs.
+    let answer = nico.asks(ACCOUNT_EVENTS, kinds).await.succeeds();
+    let own = answer.data("accountEvents.nodes");
+    assert_eq!(own.as_array().unwrap().len(), 1);
+    assert_eq!(own[0]["invitedBy"]["username"], "ada");
+}
+
+#[tokio::test]
 async fn old_invitations_are_cleared_away() {
     let app = TestApp::start().await;
     let ada = app.admin("ada").await;
