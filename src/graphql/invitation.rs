@@ -330,7 +330,7 @@ impl InvitationMutation {
         let verb = Box::pin(cx.retried(verb));
         let answer = service::attempt::accept_invitation(cx, verb).await;
         Some(settle(answer, |user| AcceptInvitationPayload {
-            user: Some(User::as_viewer(user)),
+            user: Some(User::as_viewer(cx, user)),
             ..Default::default()
         }))
     }

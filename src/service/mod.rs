@@ -17,7 +17,7 @@ pub mod history;
 mod input;
 pub mod invitation;
 pub mod job_board;
-mod newcomer;
+pub mod newcomer;
 pub mod notification;
 pub mod password;
 pub mod planner;

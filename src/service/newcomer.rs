@@ -3,8 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Context;
 use super::input::{Email, Form, Lines, NAME_MAX, Username};
+use super::{Context, second_factor};
+use crate::actor::{SignedInBy, Viewer};
 use crate::entity::user::{Model as User, PasswordHash};
 use crate::entity::{Role, UserId, UserStatus};
 use crate::error::{Error, Result};
@@ -42,6 +43,18 @@ impl Profile {
             time_zone: form.time_zone(time_zone, cx.settings.time_zone),
         }
     }
+}
+
+/// A newcomer as they see themselves in the answer that tells them of their account. A role that asks
+/// for a second factor is held back in it, as it will be at their first log-in.
+pub fn viewer(cx: &Context, user: &User) -> Viewer {
+    let viewer = Viewer {
+        id: user.id,
+        role: user.role,
+        lacks_second_factor: false,
+        signed_in_by: SignedInBy::SignUp,
+    };
+    second_factor::in_force(cx, viewer, false)
 }
 
 /// A username for anybody but the house.

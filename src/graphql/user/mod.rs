@@ -19,11 +19,12 @@ use super::page::PageArguments;
 use super::second_factor::SecondFactor;
 use super::task::{TaskConnection, TaskFilter, TaskOrder, tasks_of};
 use super::types::{DateTime, Role, UserStatus};
-use crate::actor::{Actor, SignedInBy, Viewer};
+use crate::actor::Actor;
 use crate::entity::UserId;
 use crate::entity::user::Model;
 use crate::error::Result;
 use crate::policy;
+use crate::service;
 
 #[derive(Clone)]
 pub struct User {
@@ -39,14 +40,9 @@ impl User {
         }
     }
 
-    /// A newcomer as seen by themselves, in the payload of `signUp`.
-    pub fn as_viewer(row: Model) -> Self {
-        let viewer = Viewer {
-            id: row.id,
-            role: row.role,
-            lacks_second_factor: false,
-            signed_in_by: SignedInBy::SignUp,
-        };
+    /// A newcomer as seen by themselves, in the payloads of `signUp` and `acceptInvitation`.
+    pub fn as_viewer(cx: &service::Context, row: Model) -> Self {
+        let viewer = service::newcomer::viewer(cx, &row);
         Self::new(Actor::User(viewer), row)
     }
 

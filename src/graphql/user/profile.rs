@@ -68,7 +68,7 @@ impl SignUpMutation {
         let verb = Box::pin(cx.retried(|| service::user::sign_up(cx, input.clone())));
         let answer = service::attempt::sign_up(cx, verb).await;
         Some(settle(answer, |user| SignUpPayload {
-            user: Some(User::as_viewer(user)),
+            user: Some(User::as_viewer(cx, user)),
             ..Default::default()
         }))
     }

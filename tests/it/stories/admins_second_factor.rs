@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::support::{
-    APPROVALS, Authenticator, CREATE_TASK, DASHBOARD, DISABLE_SECOND_FACTOR, PASSWORD, SESSIONS,
-    SET_USER_ROLE, TASKS, TestApp, USERS,
+    APPROVALS, Authenticator, CREATE_TASK, DASHBOARD, DISABLE_SECOND_FACTOR, INVITE_USER, PASSWORD,
+    SESSIONS, SET_USER_ROLE, TASKS, TestApp, USERS,
 };
 
 const REQUIRED: &[(&str, &str)] = &[("ADMIN_SECOND_FACTOR", "required")];
@@ -58,6 +58,28 @@ async fn the_answer_to_a_log_in_shows_what_the_admin_may_do_now() {
     let answer = ada.logs_in_with(&authenticator.code()).await.succeeds();
     assert_eq!(answer.data("logIn.user.viewerCanSetRole"), true);
     app.runs_all_jobs().await;
+}
+
+#[tokio::test]
+async fn whoever_joins_as_an_admin_is_shown_what_they_may_do_now() {
+    let app = TestApp::start_with(REQUIRED).await;
+    let ada = app.admin("ada").await;
+    Authenticator::set_up(&ada, &app.clock).await;
+    let abe = app.stranger("abe");
+    let input = json!({ "input": { "email": abe.email, "role": "ADMIN" } });
+    ada.asks(INVITE_USER, input).await.succeeds();
+    app.runs_all_jobs().await;
+    let token = abe.inbox().last().token();
+    let input = json!({ "token": token, "username": "abe", "password": PASSWORD });
+    let operation = "mutation ($input: AcceptInvitationInput!) { acceptInvitation(input: $input) {
+        user { role viewerCanSetRole secondFactor { enabled required } } userErrors { code }
+    } }";
+    let answer = abe.sends(operation, json!({ "input": input })).await;
+    let joined = answer.succeeds().data("acceptInvitation.user");
+    let expected = json!({ "role": "ADMIN", "viewerCanSetRole": false, "secondFactor": { "enabled": false, "required": true } });
+    assert_eq!(joined, expected);
+    let answer = abe.logs_in().await.succeeds();
+    assert_eq!(answer.data("logIn.user.viewerCanSetRole"), false);
 }
 
 #[tokio::test]
