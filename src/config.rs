@@ -3,6 +3,7 @@
 //! shows the value of a secret.
 
 mod dotenv;
+mod network;
 mod origins;
 mod secret;
 mod setting;
@@ -14,7 +15,7 @@ mod value;
 pub use origins::CorsOrigins;
 pub use secret::Secret;
 pub use setting::{SETTINGS, Setting};
-pub use signing::{secret_file, signing_secret};
+pub use signing::{check_signing_secret, secret_file, signing_secret};
 pub use task_url::TaskUrl;
 pub use value::is_postgres;
 

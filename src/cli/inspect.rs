@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{Direction, Failure, machine, mailer, print};
 use crate::app::App;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::metrics::Metrics;
 use crate::redis::Redis;
 use crate::service::demo;
@@ -38,8 +38,14 @@ pub(super) async fn check(settings: Settings) -> Result<(), Failure> {
         Err(Failure::Failed(line) | Failure::Unusable(line)) => Err(line),
     };
     let mut amiss = Vec::new();
+    let secret = config::check_signing_secret(&settings);
     let redis = check_redis(&settings).await;
-    for (name, found) in [("database", database), ("redis", redis), ("mail", mail)] {
+    for (name, found) in [
+        ("database", database),
+        ("secret", secret),
+        ("redis", redis),
+        ("mail", mail),
+    ] {
         match found {
             Ok(found) => print(&format!("{name:<9} {found}")),
             Err(line) => amiss.push(format!("{name}: {line}")),

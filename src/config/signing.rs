@@ -29,6 +29,24 @@ pub fn signing_secret(settings: &Settings, generator: &Generator) -> Result<Secr
     }
 }
 
+/// Whether `signing_secret` would have one, and where from; makes none. The error is a line for the
+/// operator, and shows no secret.
+pub fn check_signing_secret(settings: &Settings) -> Result<String, String> {
+    if settings.jwt_secret.is_some() {
+        return Ok("set by JWT_SECRET".into());
+    }
+    let path = secret_file(&settings.database_url);
+    if path.try_exists().map_err(|error| unusable(&path, &error))? {
+        read_kept(&path)?;
+        Ok(format!("kept in {}", path.display()))
+    } else {
+        Ok(format!(
+            "none yet; one will be made and kept in {}",
+            path.display()
+        ))
+    }
+}
+
 /// Where the secret is kept that was made for the `SQLite` database at this URL.
 pub fn secret_file(database_url: &Secret) -> PathBuf {
     let file = database_file(database_url.expose()).unwrap_or_default();
@@ -36,15 +54,22 @@ pub fn secret_file(database_url: &Secret) -> PathBuf {
 }
 
 fn kept_secret(path: &Path, generator: &Generator) -> Result<Secret, String> {
-    let failed = |error: std::io::Error| {
-        format!(
-            "JWT_SECRET is not set, and {} cannot be used: {error}",
-            path.display()
-        )
-    };
+    let failed = |error| unusable(path, &error);
     if !path.try_exists().map_err(failed)? {
         make(path, generator).map_err(failed)?;
     }
+    read_kept(path)
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> String {
+    format!(
+        "JWT_SECRET is not set, and {} cannot be used: {error}",
+        path.display()
+    )
+}
+
+fn read_kept(path: &Path) -> Result<Secret, String> {
+    let failed = |error| unusable(path, &error);
     let mut file = File::open(path).map_err(failed)?;
     // Of the file that is read, whatever has the name by now.
     let mode = file.metadata().map_err(failed)?.permissions().mode();

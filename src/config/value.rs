@@ -17,7 +17,7 @@ use url::Url;
 
 use super::strength::weakness;
 use super::task_url::TaskUrl;
-use super::{CorsOrigins, LogFormat, SETTINGS, Secret};
+use super::{CorsOrigins, LogFormat, SETTINGS, Secret, network};
 
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -304,17 +304,8 @@ impl<'a> Reader<'a> {
     }
 
     pub fn networks(&mut self, name: &str) -> Vec<IpNet> {
-        let networks: Option<Vec<IpNet>> = self
-            .list(name)
-            .iter()
-            .map(|text| {
-                text.parse().ok().or_else(|| {
-                    text.parse()
-                        .ok()
-                        .map(|address: std::net::IpAddr| address.into())
-                })
-            })
-            .collect();
+        let texts = self.list(name);
+        let networks: Option<Vec<IpNet>> = texts.iter().map(|text| network::parse(text)).collect();
         if networks.is_none() {
             self.mistake(
                 name,

@@ -1,6 +1,8 @@
 //! How an `SQLite` file is connected to. It has one writer at a time whatever one
 //! does: with one connection they queue in order instead of racing for the lock.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use url::form_urlencoded;
 
 use super::address::Address;
 use super::connection::{Pool, Watch};
@@ -25,6 +28,7 @@ pub(super) async fn open(
     statements: &Arc<AtomicU64>,
 ) -> Result<(Pool, Pool), String> {
     let url = address.url.expose();
+    make_for_owner_alone(url);
     let watch = Watch {
         statements: Arc::clone(statements),
         limit: None,
@@ -41,6 +45,28 @@ pub(super) async fn open(
     match <[Pool; 2]>::try_from(pools) {
         Ok([write, read]) => Ok((write, read)),
         Err(_) => Err("DATABASE_URL: cannot be opened".into()),
+    }
+}
+
+/// Where `SQLite` is to make the file, it is made here, empty, which `SQLite` takes for a new
+/// database: by itself, it would make one that everybody on the machine can read. The files beside it,
+/// `-wal` and `-shm`, follow its mode. A file that is there keeps its mode.
+fn make_for_owner_alone(url: &str) {
+    let is_to_be_made = url.split_once('?').is_some_and(|(_, query)| {
+        form_urlencoded::parse(query.as_bytes()).any(|pair| pair == ("mode".into(), "rwc".into()))
+    });
+    let Ok(options) = url.parse::<SqliteConnectOptions>() else {
+        return;
+    };
+    if is_to_be_made {
+        let made = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(options.get_filename());
+        // Whatever is in the way, SQLite meets next, and its error is the one that is told.
+        drop(made);
     }
 }
 

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::support::{
-    DELETE_USER, Person, SET_USER_ROLE, TASKS, TestApp, UPDATE_USER, USERS, VIEWER,
+    DELETE_USER, INVITATIONS, Person, SET_USER_ROLE, TASKS, TestApp, UPDATE_USER, USERS, VIEWER,
 };
 
 async fn sets_role(admin: &Person, user: &Person, role: &str) {
@@ -40,6 +40,25 @@ async fn an_admin_who_unmakes_themselves_is_none_any_more() {
     let (ada, _) = (app.admin("ada").await, app.admin("abe").await);
     sets_role(&ada, &ada, "EMPLOYEE").await;
     ada.asks(USERS, json!({})).await.fails_with("FORBIDDEN");
+}
+
+/// Though the request began with them.
+#[tokio::test]
+async fn rights_that_a_request_gives_up_are_gone_for_the_rest_of_it() {
+    let app = TestApp::start().await;
+    let (ada, abe) = (app.admin("ada").await, app.admin("abe").await);
+    let operation = "mutation ($self: ID!) {
+        a: setUserRole(input: { userId: $self, role: EMPLOYEE }) { userErrors { code } }
+        b: inviteUser(input: { email: \"olga@example.com\", role: ADMIN }) {
+            invitation { id } userErrors { code }
+        }
+    }";
+    let answer = ada.sends(operation, json!({ "self": ada.id() })).await;
+    assert_eq!(answer.data("a.userErrors"), json!([]));
+    assert_eq!(answer.data("b.invitation"), json!(null));
+    assert_eq!(answer.data("b.userErrors.0.code"), "NOT_ALLOWED");
+    let answer = abe.asks(INVITATIONS, json!({})).await.succeeds();
+    assert_eq!(answer.data("invitations.totalCount"), 0);
 }
 
 #[tokio::test]

@@ -195,12 +195,68 @@ async fn the_generated_secret_is_kept_for_its_owner_alone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), first);
 }
 
+/// Password hashes and addresses are in it.
+#[tokio::test]
+async fn the_database_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |house: &House, name: &str| {
+        let metadata = fs::metadata(house.path(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    for command in ["serve", "migrate", "demo"] {
+        let house = House::new();
+        let server = if command == "serve" {
+            Some(house.serves().await)
+        } else {
+            house.runs(&[command]).await.succeeds();
+            None
+        };
+        assert_eq!(mode(&house, "muster.db"), 0o600, "{command}");
+        if server.is_some() {
+            for beside in ["muster.db-wal", "muster.db-shm"] {
+                assert_eq!(mode(&house, beside), 0o600, "{beside}");
+            }
+        }
+    }
+    // What an operator chose stays.
+    let house = House::new();
+    let file = house.path("muster.db");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    house.runs(&["migrate"]).await.succeeds();
+    assert_eq!(mode(&house, "muster.db"), 0o640);
+}
+
+#[tokio::test]
+async fn check_fails_where_the_secret_cannot_be_used_and_makes_none() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let house = House::new().with("LISTEN", "127.0.0.1:0");
+    house.runs(&["migrate"]).await.succeeds();
+    let secret = house.path("muster.jwt-secret");
+    let out = house.runs(&["check"]).await.succeeds();
+    assert!(out.contains("muster.jwt-secret"), "{out}");
+    assert!(!secret.exists());
+
+    house.creates_admin("ada", PASSWORD).await.succeeds();
+    house.runs(&["check"]).await.succeeds();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    house.runs(&["serve"]).await.complains("chmod 600");
+    let outcome = house.runs(&["check"]).await;
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    assert!(outcome.err.contains("chmod 600"), "{outcome:?}");
+    // It is not used where another one is set.
+    let house = house.with("JWT_SECRET", "qQ0vWkXrj8sZt3mN5yB7uE1hC9aG2dF4");
+    house.runs(&["check"]).await.succeeds();
+}
+
 #[tokio::test]
 async fn check_says_what_it_found() {
     let house = House::of_this_run().await;
     house.runs(&["migrate"]).await.succeeds();
     let out = house.runs(&["check"]).await.succeeds();
-    for part in ["database", "mail", "redis"] {
+    for part in ["database", "secret", "mail", "redis"] {
         assert!(out.contains(part), "{out}");
     }
     let house = House::of_this_run()

@@ -137,6 +137,25 @@ async fn a_link_dies_with_a_change_of_password_or_address_or_with_the_account() 
 }
 
 #[tokio::test]
+async fn a_link_stays_dead_when_whoever_was_shut_out_comes_back() {
+    let app = TestApp::start().await;
+    let (ada, nico) = (app.admin("ada").await, app.employee("nico").await);
+    nico.forgets_password().await;
+    app.runs_all_jobs().await;
+    let token = nico.inbox().last().reset_token();
+    for active in [false, true] {
+        let input = json!({ "userId": nico.id(), "active": active });
+        ada.asks(UPDATE_USER, json!({ "input": input }))
+            .await
+            .succeeds();
+    }
+    let answer = nico.tries_to_reset(&token, NEW).await;
+    answer.refused_for(&["input.token INVALID_TOKEN"]);
+    nico.logs_in().await.succeeds();
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
 async fn a_weak_new_password_does_not_use_the_link_up() {
     let app = TestApp::start().await;
     let nico = app.employee("nico").await;
