@@ -13,10 +13,13 @@ use crate::error::Error;
 pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 /// The code of a document that asks for too much.
 pub const TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
-const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
+/// The code of a document that does not fit the schema, or itself.
+pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 /// The code of arguments, variables and cursors that make no sense.
 pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
+/// Of what is wrong with a document, the last one telling how many more there are.
+const ERRORS_MAX: usize = 20;
 const WENT_WRONG: &str = "Something went wrong on the server.";
 /// What is told in place of the library's words where the schema is hidden.
 const NOT_VALID: &str = "The document does not fit the schema, which is not shown here.";
@@ -114,6 +117,7 @@ pub fn code(error: &ServerError) -> Option<&str> {
 /// the schema is hidden, the library's words are, too: they name fields and types that the client
 /// did not know of.
 pub fn finish(response: &mut Response, request_id: &str, schema_is_shown: bool) {
+    shorten(&mut response.errors);
     for error in &mut response.errors {
         let code = match code(error) {
             Some(code) => code.to_owned(),
@@ -142,6 +146,19 @@ pub fn finish(response: &mut Response, request_id: &str, schema_is_shown: bool) 
         }
         extensions.set("code", code);
     }
+}
+
+/// The library writes an error for each thing that is wrong with a document, and there can be
+/// thousands; nobody reads more than the first few. What failed while executing is told in full, as
+/// it says which nulls of the answer are failures.
+fn shorten(errors: &mut Vec<ServerError>) {
+    let was_executed = errors.iter().any(|error| !error.path.is_empty());
+    if was_executed || errors.len() <= ERRORS_MAX {
+        return;
+    }
+    let rest = errors.split_off(ERRORS_MAX - 1).len();
+    let message = format!("There are {rest} more errors.");
+    errors.push(refusal(VALIDATION_FAILED, message, None));
 }
 
 /// What async-graphql says while executing, for the caller. Its complaints about an argument come
@@ -302,6 +319,30 @@ mod tests {
             let (code, told) = answer(query, variables).await;
             assert_eq!((code.as_str(), told.as_str()), (VALIDATION_FAILED, message));
         }
+    }
+
+    #[test]
+    fn of_many_errors_the_first_few_are_told() {
+        for (count, told, last) in [
+            (19, 19, "wrong 18"),
+            (20, 20, "wrong 19"),
+            (21, 20, "There are 2 more errors."),
+            (9_000, 20, "There are 8981 more errors."),
+        ] {
+            let errors = (0..count).map(|i| ServerError::new(format!("wrong {i}"), None));
+            let mut response = Response::from_errors(errors.collect());
+            finish(&mut response, "request-1", true);
+            assert_eq!(response.errors.len(), told);
+            assert_eq!(response.errors[told - 1].message, last);
+            let is_coded = |error| code(error) == Some(VALIDATION_FAILED);
+            assert!(response.errors.iter().all(is_coded));
+        }
+        // What failed while executing.
+        let mut errors = vec![ServerError::new("Failed", None); 30];
+        errors[29].path = vec![async_graphql::PathSegment::Field("a".to_owned())];
+        let mut response = Response::from_errors(errors);
+        finish(&mut response, "request-1", true);
+        assert_eq!(response.errors.len(), 30);
     }
 
     #[tokio::test]

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use async_graphql::parser::types::{
     ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
 };
-use async_graphql::{ServerError, Variables};
+use async_graphql::{Positioned, ServerError, Variables};
 use async_graphql_value::{ConstValue, Name, Value};
 
 use super::{
-    INTROSPECTION_LISTS_MAX, NESTING_MAX, TOO_COMPLEX, check_length, check_value, refusal, within,
+    INTROSPECTION_LISTS_MAX, NESTING_MAX, TOO_COMPLEX, VALIDATION_FAILED, check_length,
+    check_value, refusal, within,
 };
 
 /// The fields that are lists with pages, and how many rows they have when none are asked for.
@@ -92,38 +93,52 @@ pub(super) fn measure(
     operation: &OperationDefinition,
     variables: &Variables,
 ) -> Result<Cost, ServerError> {
-    let mut variables = variables.clone();
-    for definition in &operation.variable_definitions {
-        let definition = &definition.node;
-        if let Some(default) = &definition.default_value {
-            variables
-                .entry(definition.name.node.clone())
-                .or_insert_with(|| default.node.clone());
-        }
-    }
-    let mut walk = Walk::new(document, &variables);
+    let mut walk = Walk::new(document, Given::to(operation, variables));
     let mut cost = walk.set(&operation.selection_set.node)?;
     cost.directives = cost.directives.saturating_add(operation.directives.len());
     Ok(cost)
 }
 
-/// The selections of all fragments, each on its own: the validation looks at them even when no
-/// operation spreads them.
-pub(super) fn measure_fragments(
-    document: &ExecutableDocument,
-    variables: &Variables,
-) -> Result<usize, ServerError> {
-    let mut walk = Walk::new(document, variables);
-    document.fragments.keys().try_fold(0_usize, |sum, name| {
-        Ok(sum.saturating_add(walk.fragment(name)?.selections))
-    })
+/// The selections of the whole document: those of each fragment on its own, used or not, and those
+/// of each operation. One walk looks at all of it, so each fragment is looked at once, however many
+/// operations spread it. Variables make no difference to that.
+pub(super) fn selections(document: &ExecutableDocument) -> Result<usize, ServerError> {
+    let mut walk = Walk::new(document, Given::default());
+    walk.document()
+}
+
+/// The values of an operation's variables. They are borrowed: a request may bring many, and many
+/// operations besides.
+#[derive(Default)]
+struct Given<'a> {
+    variables: Option<&'a Variables>,
+    defaults: HashMap<&'a Name, &'a ConstValue>,
+}
+
+impl<'a> Given<'a> {
+    fn to(operation: &'a OperationDefinition, variables: &'a Variables) -> Self {
+        let mut defaults = HashMap::new();
+        for Positioned { node, .. } in &operation.variable_definitions {
+            if let Some(default) = &node.default_value {
+                defaults.entry(&node.name.node).or_insert(&default.node);
+            }
+        }
+        Self {
+            variables: Some(variables),
+            defaults,
+        }
+    }
+
+    fn value(&self, name: &Name) -> Option<&'a ConstValue> {
+        let given = self.variables.and_then(|variables| variables.get(name));
+        given.or_else(|| self.defaults.get(name).copied())
+    }
 }
 
 struct Walk<'a> {
     document: &'a ExecutableDocument,
-    variables: &'a Variables,
-    /// None while it is being measured: a fragment inside itself costs nothing more, and is
-    /// refused by the validation.
+    given: Given<'a>,
+    /// None while it is being measured.
     fragments: HashMap<&'a Name, Option<Cost>>,
     recursion: usize,
     /// Selections looked at.
@@ -131,14 +146,28 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(document: &'a ExecutableDocument, variables: &'a Variables) -> Self {
+    fn new(document: &'a ExecutableDocument, given: Given<'a>) -> Self {
         Self {
             document,
-            variables,
+            given,
             fragments: HashMap::new(),
             recursion: 0,
             steps: 0,
         }
+    }
+
+    fn document(&mut self) -> Result<usize, ServerError> {
+        let document = self.document;
+        let mut selections = 0_usize;
+        for name in document.fragments.keys() {
+            let cost = self.fragment(name)?;
+            selections = selections.saturating_add(cost.selections);
+        }
+        for (_, operation) in document.operations.iter() {
+            let cost = self.set(&operation.node.selection_set.node)?;
+            selections = selections.saturating_add(cost.selections);
+        }
+        Ok(selections)
     }
 
     fn set(&mut self, set: &'a SelectionSet) -> Result<Cost, ServerError> {
@@ -179,7 +208,11 @@ impl<'a> Walk<'a> {
             return Ok(Cost::default());
         };
         if let Some(known) = self.fragments.get(name) {
-            return Ok(known.unwrap_or_default());
+            // What is inside itself has no measure, and no sense (GraphQL, section 5.5.2.2).
+            return known.ok_or_else(|| {
+                let message = format!("The fragment {name} spreads itself.");
+                refusal(VALIDATION_FAILED, message, Some(fragment.pos))
+            });
         }
         self.fragments.insert(name, None);
         let cost = self.set(&fragment.node.selection_set.node)?;
@@ -260,7 +293,7 @@ impl<'a> Walk<'a> {
     fn argument<'b>(&'b self, field: &'b Field, name: &str) -> Option<Argument<'b>> {
         let value = &field.get_argument(name)?.node;
         match value {
-            Value::Variable(variable) => self.variables.get(variable).map(Argument::Variable),
+            Value::Variable(variable) => self.given.value(variable).map(Argument::Variable),
             given => Some(Argument::Given(given)),
         }
     }
@@ -290,6 +323,7 @@ fn check_argument(value: &Value) -> Result<(), ServerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphql::error::code;
     use async_graphql::parser::parse_query;
     use serde_json::json;
 
@@ -297,7 +331,7 @@ mod tests {
         let document = parse_query(query).unwrap();
         let variables = Variables::from_json(variables);
         let (_, operation) = document.operations.iter().next().unwrap();
-        let mut walk = Walk::new(&document, &variables);
+        let mut walk = Walk::new(&document, Given::to(&operation.node, &variables));
         let cost = walk.set(&operation.node.selection_set.node).unwrap();
         (cost, walk.steps)
     }
@@ -380,11 +414,37 @@ mod tests {
     }
 
     #[test]
-    fn fragments_in_a_circle_end() {
-        let (_, steps) = cost(
-            "{ ...A } fragment A on Query { ...B viewer { id } } fragment B on Query { ...A }",
-            json!({}),
-        );
-        assert!(steps < 10, "{steps}");
+    fn fragments_in_a_circle_are_refused_at_once() {
+        let query =
+            "{ ...A } fragment A on Query { ...B viewer { id } } fragment B on Query { ...A ...B }";
+        let document = parse_query(query).unwrap();
+        let mut walk = Walk::new(&document, Given::default());
+        let error = walk.document().unwrap_err();
+        assert_eq!(code(&error), Some(VALIDATION_FAILED));
+        assert!(walk.steps < 10, "{}", walk.steps);
+    }
+
+    #[test]
+    fn a_fragment_is_looked_at_once_for_all_operations() {
+        let operations = (0..1_000).map(|i| format!("query Q{i} {{ ...F }} "));
+        let fragment = format!("fragment F on Query {{ {} }}", "a ".repeat(1_000));
+        let query: String = operations.chain([fragment]).collect();
+        let document = parse_query(query).unwrap();
+        let mut walk = Walk::new(&document, Given::default());
+        // Of the fragment on its own, and for each operation all of it and its spread.
+        assert_eq!(walk.document().unwrap(), 1_000 + 1_000 * 1_001);
+        assert_eq!(walk.steps, 2_000);
+    }
+
+    #[test]
+    fn what_is_given_goes_before_the_default_and_null_is_given() {
+        let query = "query($n: Int = 7) { tasks(first: $n) { nodes { id } } }";
+        for (variables, rows) in [
+            (json!({}), 7),
+            (json!({"n": 3}), 3),
+            (json!({"n": null}), PAGE_DEFAULT),
+        ] {
+            assert_eq!(cost(query, variables).0.complexity(), 1 + rows * 2);
+        }
     }
 }

@@ -5,14 +5,15 @@
 
 mod cost;
 mod scan;
+mod selected;
 mod variables;
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{ServerError, Variables};
 use async_graphql_value::{ConstValue, Number};
 
-use super::error::{BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, refusal};
+use super::error::{BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, refusal};
 use crate::entity::Role;
 
 /// In bytes.
@@ -28,6 +29,7 @@ const ROOT_FIELDS_MAX: usize = 30;
 const ALIASES_MAX: usize = 30;
 const DIRECTIVES_MAX: usize = 20;
 const FRAGMENTS_MAX: usize = 50;
+const OPERATIONS_MAX: usize = 50;
 /// Items of one list, as an argument or a variable.
 const LIST_MAX: usize = 100;
 /// Lists and objects inside one another in a variable.
@@ -36,8 +38,7 @@ const VARIABLE_NESTING_MAX: usize = 16;
 const INTROSPECTION_LISTS_MAX: usize = 2;
 /// Selections of the whole document, those of a fragment as often as it is spread, and once more
 /// on its own: as many as there may be tokens, so that fragments reach no further than text does.
-/// Before it executes, async-graphql visits each of them, and of every operation, not of the
-/// selected one alone.
+/// Before it executes, async-graphql visits each of them that the operation reaches.
 const SELECTIONS_MAX: usize = 10_000;
 /// Selections under `__schema` and `__type`. They cost nothing else, and repeating them repeats
 /// the work.
@@ -55,8 +56,8 @@ fn complexity_max(role: Option<Role>) -> u64 {
     }
 }
 
-/// Parses the document if the text and the operation are within bounds. `role` is the viewer's.
-/// An operation that cannot be found is left for the executor to complain about.
+/// Parses the document if the text and the operation are within bounds, and leaves out what is not
+/// to run. `role` is the viewer's.
 pub fn check(
     query: &str,
     operation_name: Option<&str>,
@@ -68,11 +69,12 @@ pub fn check(
         let position = error.positions().next();
         refusal(PARSE_FAILED, "The document is not valid GraphQL.", position)
     })?;
+    let operations = document.operations.iter().count();
+    within("operations", operations, OPERATIONS_MAX)?;
     within("fragments", document.fragments.len(), FRAGMENTS_MAX)?;
     for value in variables.values() {
         check_value(value, VARIABLE_NESTING_MAX)?;
     }
-    // Every operation's, since whatever is in the document is looked at by the validation.
     for (_, operation) in document.operations.iter() {
         for definition in &operation.node.variable_definitions {
             if let Some(value) = &definition.node.default_value {
@@ -80,73 +82,50 @@ pub fn check(
             }
         }
     }
-    check_selections(&document, variables)?;
-    if let Some(operation) = selected(&document, operation_name) {
-        variables::check(operation, variables)?;
-        let cost = cost::measure(&document, operation, variables)?;
-        within("fields inside one another", cost.depth, DEPTH_MAX)?;
-        within("fields at the root", cost.fields, ROOT_FIELDS_MAX)?;
-        within("aliases", cost.aliases, ALIASES_MAX)?;
-        within("directives", cost.directives, DIRECTIVES_MAX)?;
-        within(
-            "mutations with a password or token",
-            cost.credentials,
-            CREDENTIALS_MAX,
-        )?;
-        within(
-            "selections of the schema",
-            cost.introspected,
-            INTROSPECTION_MAX,
-        )?;
-        let max = complexity_max(role);
-        let complexity = cost.complexity();
-        if complexity > max {
-            return Err(refusal(
-                TOO_COMPLEX,
-                format!(
-                    "The operation costs {complexity}, and {max} is the limit. Ask for fewer fields or smaller pages."
-                ),
-                None,
-            ));
-        }
-    }
-    variables::leave_out_absent(&mut document, operation_name, variables);
+    let what = "selections with its fragments spread out";
+    within(what, cost::selections(&document)?, SELECTIONS_MAX)?;
+    selected::check_fragments(&document)?;
+    check_operation(&document, operation_name, variables, role)?;
+    selected::keep(&mut document, operation_name);
+    variables::leave_out_absent(&mut document, variables);
     Ok(document)
 }
 
-/// Bounds what the library's own checks look at: they follow every fragment as often as it is
-/// spread, so a few that double would keep them busy for ever.
-fn check_selections(
+fn check_operation(
     document: &ExecutableDocument,
-    variables: &Variables,
-) -> Result<(), ServerError> {
-    let what = "selections with its fragments spread out";
-    let mut selections = cost::measure_fragments(document, variables)?;
-    within(what, selections, SELECTIONS_MAX)?;
-    for (_, operation) in document.operations.iter() {
-        let cost = cost::measure(document, &operation.node, variables)?;
-        selections = selections.saturating_add(cost.selections);
-        within(what, selections, SELECTIONS_MAX)?;
-    }
-    Ok(())
-}
-
-fn selected<'a>(
-    document: &'a ExecutableDocument,
     name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(&operation.node),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name).map(|operation| &operation.node)
-        }
-        (DocumentOperations::Multiple(operations), None) => {
-            let mut operations = operations.values();
-            let only = operations.next();
-            only.filter(|_| operations.next().is_none())
-                .map(|operation| &operation.node)
-        }
+    variables: &Variables,
+    role: Option<Role>,
+) -> Result<(), ServerError> {
+    let operation = selected::find(document, name)?;
+    variables::check(operation, variables)?;
+    let cost = cost::measure(document, operation, variables)?;
+    within("fields inside one another", cost.depth, DEPTH_MAX)?;
+    within("fields at the root", cost.fields, ROOT_FIELDS_MAX)?;
+    within("aliases", cost.aliases, ALIASES_MAX)?;
+    within("directives", cost.directives, DIRECTIVES_MAX)?;
+    within(
+        "mutations with a password or token",
+        cost.credentials,
+        CREDENTIALS_MAX,
+    )?;
+    within(
+        "selections of the schema",
+        cost.introspected,
+        INTROSPECTION_MAX,
+    )?;
+    let max = complexity_max(role);
+    let complexity = cost.complexity();
+    if complexity <= max {
+        return Ok(());
     }
+    Err(refusal(
+        TOO_COMPLEX,
+        format!(
+            "The operation costs {complexity}, and {max} is the limit. Ask for fewer fields or smaller pages."
+        ),
+        None,
+    ))
 }
 
 /// The schema has no wider type than Int. The library tells a wider number only while executing,
@@ -253,10 +232,24 @@ mod tests {
         assert_limit(
             |n| {
                 let fragments = (0..n).map(|i| format!(" fragment F{i} on Query {{ a }}"));
-                format!("{{ a }}{}", fragments.collect::<String>())
+                let spreads = (0..n).map(|i| format!("...F{i} "));
+                format!(
+                    "{{ v {{ {} }} }}{}",
+                    spreads.collect::<String>(),
+                    fragments.collect::<String>()
+                )
             },
             FRAGMENTS_MAX,
         );
+        for (name, max) in [(Some("Q0"), OPERATIONS_MAX), (None, 1)] {
+            let refused = |count: usize| {
+                let operations = (0..count).map(|i| format!("query Q{i} {{ a }} "));
+                let query: String = operations.collect();
+                check(&query, name, &Variables::default(), None).err()
+            };
+            assert!(refused(max).is_none(), "{name:?}");
+            assert!(refused(max + 1).is_some(), "{name:?}");
+        }
         assert_limit(
             |n| format!("{{ __schema {{ {} }} }}", "description ".repeat(n)),
             INTROSPECTION_MAX,

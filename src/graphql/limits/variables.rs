@@ -3,7 +3,7 @@
 //! left out and is left out leaves out what it stands for: async-graphql would
 //! tell the one while executing, and take the other for null, which clears fields.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
@@ -38,17 +38,14 @@ pub(super) fn check(
 }
 
 /// Takes arguments and input fields out of the document whose variable was left out, and with
-/// them the definitions of these variables. What other operations of the document there are is
-/// left out, too: they share its fragments, and would miss what was taken out of them.
-pub(super) fn leave_out_absent(
-    document: &mut ExecutableDocument,
-    operation_name: Option<&str>,
-    variables: &Variables,
-) {
-    let Some(operation) = super::selected(document, operation_name) else {
+/// them the definitions of these variables. There is one operation: others would share its
+/// fragments, and miss what is taken out of them.
+pub(super) fn leave_out_absent(document: &mut ExecutableDocument, variables: &Variables) {
+    let Some((_, operation)) = document.operations.iter().next() else {
         return;
     };
     let absent: HashSet<Name> = operation
+        .node
         .variable_definitions
         .iter()
         .map(|definition| &definition.node)
@@ -60,19 +57,6 @@ pub(super) fn leave_out_absent(
     if absent.is_empty() {
         return;
     }
-    if let (DocumentOperations::Multiple(operations), Some(name)) =
-        (&mut document.operations, operation_name)
-    {
-        let selected = operations.remove(name);
-        document.operations = match selected {
-            Some(selected) => {
-                DocumentOperations::Multiple(HashMap::from([(Name::new(name), selected)]))
-            }
-            None => return,
-        };
-        keep_reachable_fragments(document);
-    }
-    // By now there is one operation.
     let operations: Vec<&mut Positioned<OperationDefinition>> = match &mut document.operations {
         DocumentOperations::Single(operation) => vec![operation],
         DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
@@ -87,32 +71,6 @@ pub(super) fn leave_out_absent(
     for fragment in document.fragments.values_mut() {
         in_set(&mut fragment.node.selection_set.node, &absent);
     }
-}
-
-fn keep_reachable_fragments(document: &mut ExecutableDocument) {
-    let mut reached: HashSet<Name> = HashSet::new();
-    let mut sets: Vec<&SelectionSet> = document
-        .operations
-        .iter()
-        .map(|(_, operation)| &operation.node.selection_set.node)
-        .collect();
-    while let Some(set) = sets.pop() {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => sets.push(&field.node.selection_set.node),
-                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    if let Some(fragment) = document.fragments.get(name)
-                        && reached.insert(name.clone())
-                    {
-                        sets.push(&fragment.node.selection_set.node);
-                    }
-                }
-            }
-        }
-    }
-    document.fragments.retain(|name, _| reached.contains(name));
 }
 
 fn in_set(set: &mut SelectionSet, absent: &HashSet<Name>) {
@@ -182,10 +140,11 @@ mod tests {
     use super::*;
 
     /// What is left of the arguments of the first field of the operation.
-    fn left(query: &str, name: Option<&str>, variables: serde_json::Value) -> (usize, String) {
+    fn left(query: &str, variables: serde_json::Value) -> (usize, String) {
         let mut document = parse_query(query).unwrap();
-        leave_out_absent(&mut document, name, &Variables::from_json(variables));
-        let operation = super::super::selected(&document, name).unwrap();
+        leave_out_absent(&mut document, &Variables::from_json(variables));
+        let (_, operation) = document.operations.iter().next().unwrap();
+        let operation = &operation.node;
         let Selection::Field(field) = &operation.selection_set.node.items[0].node else {
             panic!("no field");
         };
@@ -200,29 +159,15 @@ mod tests {
     fn what_stands_for_an_absent_variable_is_left_out() {
         let query = "query($a: Int, $b: Int, $c: Int = 3) { f(a: $a, in: {a: $a, b: $b}, l: [$a, $b], c: $c) }";
         assert_eq!(
-            left(query, None, json!({ "b": null })),
+            left(query, json!({ "b": null })),
             (2, "in: {b: $b}, l: [null, $b], c: $c".to_owned())
         );
         assert_eq!(
-            left(query, None, json!({ "a": 1, "b": 2 })),
+            left(query, json!({ "a": 1, "b": 2 })),
             (
                 3,
                 "a: $a, in: {a: $a, b: $b}, l: [$a, $b], c: $c".to_owned()
             )
-        );
-    }
-
-    #[test]
-    fn other_operations_go_when_their_fragments_change() {
-        let query = "query A($a: Int) { f(a: $a) ...F } query B($a: Int!) { f(a: $a) ...F ...G } \
-            fragment F on Query { g(a: $a) } fragment G on Query { h }";
-        let mut document = parse_query(query).unwrap();
-        leave_out_absent(&mut document, Some("A"), &Variables::default());
-        assert_eq!(document.operations.iter().count(), 1);
-        assert_eq!(document.fragments.len(), 1);
-        assert_eq!(
-            left(query, Some("B"), json!({ "a": 1 })),
-            (1, "a: $a".to_owned())
         );
     }
 }

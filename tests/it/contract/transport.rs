@@ -69,6 +69,71 @@ async fn an_operation_that_is_not_in_the_document_is_refused() {
     assert_eq!(answer.text(), r#"{"data":{"__typename":"Query"}}"#);
 }
 
+/// Nobody reads thousands of errors, and to write them takes longer than anything else.
+#[tokio::test]
+async fn whatever_is_wrong_with_a_document_is_told_in_a_handful_of_errors() {
+    let app = TestApp::start().await;
+    let (nico, eve) = (app.stranger("nico"), app.employee("eve").await);
+    let many = |count: usize, text: fn(usize) -> String| {
+        let texts: Vec<String> = (0..count).map(text).collect();
+        texts.join(" ")
+    };
+    let unknown = |count| many(count, |i| format!("f{i}"));
+    let fields = |count| format!("viewer {{ {} }}", unknown(count));
+    let arguments = many(900, |i| format!("x{i}: 1"));
+    for (person, query, least) in [
+        (&nico, format!("{{ {} }}", fields(900)), 900),
+        (&eve, format!("{{ {} }}", fields(9_000)), 9_000),
+        (&nico, format!("{{ viewer({arguments}) {{ id }} }}"), 900),
+    ] {
+        let answer = person.sends(&query, json!({})).await;
+        let answer = answer.fails_with("GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(answer.errors().len(), 20);
+        let last = format!("There are {} more errors.", least - 19);
+        assert_eq!(answer.errors()[19]["message"], last);
+        assert!(answer.text().len() < 8_192, "{} bytes", answer.text().len());
+    }
+}
+
+/// The limits are those of the operation that runs, so what does not run is not looked at either.
+#[tokio::test]
+async fn of_several_operations_the_one_that_runs_is_validated() {
+    let app = TestApp::start().await;
+    let nico = app.stranger("nico");
+    let others = |count: usize| {
+        let unknown = "x y z ".repeat(60);
+        let operation = |i| format!("query Q{i} {{ viewer {{ {unknown} }} }}");
+        let operations: Vec<String> = (0..count).map(operation).collect();
+        operations.join(" ")
+    };
+    let asks = async |name: &str, count: usize| {
+        let query = format!("query A {{ __typename ...F }} {}", others(count))
+            + "fragment F on Query { __typename } query B { ...G } fragment G on Nothing { x }";
+        let body = json!({ "query": query, "operationName": name });
+        nico.posts(body.to_string()).await
+    };
+    let answer = asks("A", 45).await;
+    assert_eq!(answer.text(), r#"{"data":{"__typename":"Query"}}"#);
+    let wrong = asks("B", 0).await.fails_with("GRAPHQL_VALIDATION_FAILED");
+    assert!(wrong.text().contains("Nothing"), "{}", wrong.text());
+    let body = json!({ "query": others(51), "operationName": "Q0" });
+    let answer = nico.posts(body.to_string()).await;
+    let answer = answer.fails_with("QUERY_TOO_COMPLEX");
+    assert_eq!(
+        answer.errors()[0]["message"],
+        "The document has 51 operations, and 50 is the limit."
+    );
+    // A fragment that none of them uses is a mistake in any document.
+    let answer = nico
+        .sends(
+            "{ __typename } fragment F on Query { __typename }",
+            json!({}),
+        )
+        .await
+        .fails_with("GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(answer.errors().len(), 1);
+}
+
 #[tokio::test]
 async fn variables_of_the_wrong_type_are_refused() {
     let app = TestApp::start().await;
