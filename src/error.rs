@@ -57,6 +57,12 @@ impl Error {
     }
 }
 
+/// Whole seconds, rounded up: who comes back earlier is turned away once more.
+pub fn in_seconds(wait: Duration) -> u64 {
+    let rest = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(rest).max(1)
+}
+
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Refused(vec![problem])
@@ -113,4 +119,17 @@ pub enum ProblemCode {
     SecondFactorRequired,
     InvalidCode,
     LastAdmin,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_seconds_that_are_enough() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (11_500, 12)] {
+            let wait = Duration::from_millis(millis);
+            assert_eq!(in_seconds(wait), seconds, "{millis}");
+        }
+    }
 }

@@ -2,12 +2,10 @@
 //! of `extensions.code`. What goes wrong inside is logged here, once, and told to
 //! nobody.
 
-use std::time::Duration;
-
 use async_graphql::{ErrorExtensionValues, ErrorExtensions, Pos, Response, ServerError, Value};
 
 use super::types::Role;
-use crate::error::Error;
+use crate::error::{Error, in_seconds};
 
 /// The code of a document that cannot be parsed.
 pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
@@ -53,7 +51,7 @@ impl From<Error> for async_graphql::Error {
             ),
             Error::BadUserInput(message) => (BAD_USER_INPUT, message.clone()),
             Error::RateLimited { retry_after } => {
-                let seconds = seconds(*retry_after);
+                let seconds = in_seconds(*retry_after);
                 (
                     "RATE_LIMITED",
                     format!("Too many attempts. Try again in {seconds} seconds."),
@@ -75,16 +73,10 @@ impl From<Error> for async_graphql::Error {
         async_graphql::Error::new(message).extend_with(|_, extensions| {
             extensions.set("code", code);
             if let Error::RateLimited { retry_after } = &error {
-                extensions.set("retryAfter", seconds(*retry_after));
+                extensions.set("retryAfter", in_seconds(*retry_after));
             }
         })
     }
-}
-
-/// Whole seconds, rounded up: who comes back earlier is turned away once more.
-fn seconds(duration: Duration) -> u64 {
-    let rest = u64::from(duration.subsec_nanos() > 0);
-    duration.as_secs().saturating_add(rest).max(1)
 }
 
 /// A refusal of the whole request, before anything is executed.
@@ -191,6 +183,8 @@ fn told_while_executing(message: &str) -> (&'static str, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_graphql::{
         Context, EmptyMutation, EmptySubscription, Enum, InputObject, Object, Request, Schema,
         Variables,

@@ -28,7 +28,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::error::Error;
+use crate::error::{Error, in_seconds};
 use crate::graphql::{self, Schema};
 use crate::service::Context;
 
@@ -107,7 +107,7 @@ async fn sdl() -> impl IntoResponse {
 /// Says when to come again, where that is what went wrong.
 fn with_retry_after(error: &Error, mut response: Response) -> Response {
     if let Error::RateLimited { retry_after } = error {
-        let seconds = HeaderValue::from(retry_after.as_secs().max(1));
+        let seconds = HeaderValue::from(in_seconds(*retry_after));
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response

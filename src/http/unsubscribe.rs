@@ -6,10 +6,9 @@
 use std::net::SocketAddr;
 
 use axum::Extension;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::caller::client;
 use super::{Shared, with_retry_after};
@@ -20,12 +19,6 @@ use crate::service::{self, notification};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; \
     form-action 'self'; frame-ancestors 'none'";
-
-#[derive(Deserialize)]
-pub(super) struct Link {
-    #[serde(default)]
-    token: String,
-}
 
 /// Asks whether the mails shall be stopped.
 pub(super) async fn ask() -> Response {
@@ -43,7 +36,7 @@ pub(super) async fn stop(
     State(shared): State<Shared>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
-    Query(link): Query<Link>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
     let client = client(&shared.proxies, peer, &headers);
@@ -51,7 +44,8 @@ pub(super) async fn stop(
     if let Err(error) = service::attempt::request(&cx, &Actor::Anonymous, &client).await {
         return trouble(&error);
     }
-    let stopped = cx.retried(|| notification::unsubscribe(&cx, &link.token));
+    let token = token(&query.unwrap_or_default());
+    let stopped = cx.retried(|| notification::unsubscribe(&cx, &token));
     match stopped.await {
         Ok(Some(kind)) => page(StatusCode::OK, "Done", &done(kind)),
         Ok(None) => page(
@@ -61,6 +55,18 @@ pub(super) async fn stop(
              notification settings.</p>",
         ),
         Err(error) => trouble(&error),
+    }
+}
+
+/// The token of the link. Empty, which stops nothing, where there is none, or more than one: a link
+/// of ours has one.
+fn token(query: &str) -> String {
+    let mut tokens = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| name == "token")
+        .map(|(_, token)| token.into_owned());
+    match (tokens.next(), tokens.next()) {
+        (Some(token), None) => token,
+        _ => String::new(),
     }
 }
 

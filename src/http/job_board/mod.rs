@@ -23,7 +23,7 @@ use axum::{Extension, Router};
 use super::caller;
 use super::{Shared, not_found, with_retry_after};
 use crate::actor::Actor;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, in_seconds};
 use crate::service::{Context, attempt, job_board, session};
 
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
@@ -141,7 +141,7 @@ fn told(error: &Error) -> (StatusCode, String) {
             (StatusCode::FORBIDDEN, messages.join(" "))
         }
         Error::RateLimited { retry_after } => {
-            let seconds = retry_after.as_secs().max(1);
+            let seconds = in_seconds(*retry_after);
             let message = format!("Too many attempts. Try again in {seconds} seconds.");
             (StatusCode::TOO_MANY_REQUESTS, message)
         }
