@@ -25,7 +25,7 @@ settings! {
     "DATABASE_TIMEOUT", Some("3s"), "How long a statement or a lock is waited for on PostgreSQL; half of it for a free connection.";
     "REDIS_URL", None, "Redis or Valkey, redis://… or rediss://…, for what several processes share: rate limits, events and cached figures.";
     "LISTEN", Some("127.0.0.1:8000"), "Address and port to serve on.";
-    "CONNECTIONS", Some("10000"), "Most connections of clients at once; beyond, idle ones of the busiest source make room. It asks the system for as many open files.";
+    "CONNECTIONS", Some("10000"), "Most connections of clients at once; beyond, those of the busiest source that wait longest make room. It asks the system for as many open files.";
     "PUBLIC_URL", Some("http://localhost:8000"), "What links in mails start with; tokens are issued in its name.";
     "JWT_SECRET", None, "Signs access tokens, at least 32 bytes; when absent, one is generated and kept in a file beside the SQLite database. PostgreSQL needs it set.";
     "JWT_PREVIOUS_SECRETS", None, "Comma-separated earlier secrets that still verify, while JWT_SECRET is being changed.";

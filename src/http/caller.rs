@@ -95,29 +95,23 @@ impl Visitor {
         }
     }
 
-    /// Counts the request of whoever is nobody in particular, before any work is done for them.
-    pub async fn knock(&self, cx: &Context) -> Result<()> {
-        match &self.claim {
-            Claim::Nobody(actor) => attempt::request(cx, actor, &self.client).await,
-            Claim::Somebody(_) => Ok(()),
-        }
-    }
-
-    /// Asks the store, and counts the request of everybody else. An error when there were too many,
-    /// or the store cannot tell.
-    pub async fn enter(self, cx: &Context) -> Result<Caller> {
-        let actor = match self.claim {
-            Claim::Nobody(actor) => actor,
-            Claim::Somebody(presented) => {
-                let actor = session::authenticate(cx, &presented).await?;
-                attempt::request(cx, &actor, &self.client).await?;
-                actor
-            }
-        };
+    /// Asks the store who this is, where that is not plain, and counts the request. An error when
+    /// there were too many, or the store cannot tell.
+    pub async fn enter(&self, cx: &Context) -> Result<Caller> {
+        let actor = self.actor(cx).await?;
+        attempt::request(cx, &actor, &self.client).await?;
         Ok(Caller {
             actor,
-            client: self.client,
+            client: self.client.clone(),
         })
+    }
+
+    /// Who this is now.
+    pub async fn actor(&self, cx: &Context) -> Result<Actor> {
+        match &self.claim {
+            Claim::Nobody(actor) => Ok(*actor),
+            Claim::Somebody(presented) => session::authenticate(cx, presented).await,
+        }
     }
 }
 

@@ -30,11 +30,14 @@ use super::layers::RequestId;
 use super::params::{Malformed, Params};
 use super::{BODY_MAX, Shared};
 use crate::error::Error;
-use crate::graphql::{self, error, limits};
+use crate::graphql::{self, Caller, error, limits};
 use crate::metrics::{Answered, counting_statements};
 
-/// For a body to arrive, and again for its operation to run.
+/// For a body to arrive, and again for everything else: to look up who asks, and to run the
+/// operation.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// Whoever takes longer over a body is looked up again: their session may have ended.
+const BODY_IS_LATE_AFTER: Duration = Duration::from_secs(1);
 
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
@@ -48,31 +51,19 @@ pub(super) async fn post(
     let Some(media_type) = MediaType::negotiate(&headers) else {
         return not_acceptable();
     };
-    let incoming = match Incoming::admit(&shared, peer, headers, request_id, media_type).await {
+    let mut incoming = match Incoming::admit(&shared, peer, headers, request_id, media_type).await {
         Ok(incoming) => incoming,
         Err(answer) => return answer,
     };
+    let began = tokio::time::Instant::now();
     let params = match read(&incoming.headers, body).await {
         Ok(body) => Params::from_body(&incoming.headers, &body),
         Err(malformed) => Err(malformed),
     };
+    incoming.is_late = began.elapsed() > BODY_IS_LATE_AFTER;
     match params {
         Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
-        Err(malformed) => turn_away(&shared, incoming, &malformed).await,
-    }
-}
-
-/// Refuses what cannot be read, and counts it like any other request.
-async fn turn_away(shared: &Shared, incoming: Incoming, malformed: &Malformed) -> Response {
-    let media_type = incoming.media_type;
-    match bounded(incoming.visitor.enter(&shared.cx)).await {
-        Ok(Ok(_)) => refuse(media_type, malformed),
-        Ok(Err(error)) | Err(error) => {
-            let mut response = failed(error);
-            let schema_is_shown = shared.cx.settings.introspection;
-            error::finish(&mut response, &incoming.request_id.0, schema_is_shown);
-            write(media_type, response)
-        }
+        Err(malformed) => refuse(media_type, &malformed),
     }
 }
 
@@ -130,7 +121,7 @@ pub(super) async fn get(
     incoming.by_get = true;
     match Params::from_query(&query.unwrap_or_default()) {
         Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
-        Err(malformed) => turn_away(&shared, incoming, &malformed).await,
+        Err(malformed) => refuse(media_type, &malformed),
     }
 }
 
@@ -146,14 +137,21 @@ pub(super) async fn other_method() -> Response {
 /// What is known of a request apart from its operation.
 struct Incoming {
     visitor: Visitor,
+    caller: Caller,
     headers: HeaderMap,
     request_id: RequestId,
     media_type: MediaType,
     by_get: bool,
+    /// Whether the caller was looked up a while ago.
+    is_late: bool,
+    /// What it took to look the caller up.
+    took: Duration,
+    statements: u64,
 }
 
 impl Incoming {
-    /// Turns those away who ask too often, before their body is read where that can be told.
+    /// Looks up who asks, and turns those away who ask too often, before their body is read: it may
+    /// be long, or never come.
     async fn admit(
         shared: &Shared,
         peer: Peer,
@@ -164,22 +162,29 @@ impl Incoming {
         let began = tokio::time::Instant::now();
         let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
         let visitor = Visitor::new(&shared.cx, &shared.proxies, peer, &headers);
-        if let Err(error) = visitor.knock(&shared.cx).await {
-            let mut response = failed(error);
-            error::finish(
-                &mut response,
-                &request_id.0,
-                shared.cx.settings.introspection,
-            );
-            count(shared, &response, &Seen::default(), began.elapsed(), 0);
-            return Err(write(media_type, response));
-        }
+        let entrance = Box::pin(bounded(TIME_LIMIT, visitor.enter(&shared.cx)));
+        let (entered, statements) = counting_statements(entrance).await;
+        let caller = match entered.and_then(|entered| entered) {
+            Ok(caller) => caller,
+            Err(error) => {
+                let mut response = failed(error);
+                let schema_is_shown = shared.cx.settings.introspection;
+                error::finish(&mut response, &request_id.0, schema_is_shown);
+                let seen = Seen::default();
+                count(shared, &response, &seen, began.elapsed(), statements);
+                return Err(write(media_type, response));
+            }
+        };
         Ok(Self {
             visitor,
+            caller,
             headers,
             request_id,
             media_type,
             by_get: false,
+            is_late: false,
+            took: began.elapsed(),
+            statements,
         })
     }
 }
@@ -187,9 +192,12 @@ impl Incoming {
 async fn answer(shared: &Shared, incoming: Incoming, params: Params) -> Response {
     let request_id = incoming.request_id.0.clone();
     let media_type = incoming.media_type;
+    let (took, looked_up_by) = (incoming.took, incoming.statements);
     let began = tokio::time::Instant::now();
     let seen = Seen::default();
-    let execution = Box::pin(bounded(execute(shared, incoming, params, &seen)));
+    let time_left = TIME_LIMIT.saturating_sub(took);
+    let execution = execute(shared, incoming, params, &seen);
+    let execution = Box::pin(bounded(time_left, execution));
     let (outcome, statements) = counting_statements(execution).await;
     let mut response = match outcome {
         Ok(Outcome::Executed(response)) => *response,
@@ -198,7 +206,8 @@ async fn answer(shared: &Shared, incoming: Incoming, params: Params) -> Response
     };
     let schema_is_shown = shared.cx.settings.introspection;
     error::finish(&mut response, &request_id, schema_is_shown);
-    count(shared, &response, &seen, began.elapsed(), statements);
+    let (took, statements) = (took + began.elapsed(), looked_up_by + statements);
+    count(shared, &response, &seen, took, statements);
     write(media_type, response)
 }
 
@@ -230,11 +239,11 @@ struct Seen {
     role: OnceLock<&'static str>,
 }
 
-/// Waits for an operation no longer than the time limit, and survives its panic. One that is
-/// dropped rolls its transaction back.
-async fn bounded<T>(execution: impl Future<Output = T>) -> Result<T, Error> {
+/// Waits for an operation no longer than this, and survives its panic. One that is dropped rolls
+/// its transaction back.
+async fn bounded<T>(limit: Duration, execution: impl Future<Output = T>) -> Result<T, Error> {
     let caught = AssertUnwindSafe(execution).catch_unwind();
-    match tokio::time::timeout(TIME_LIMIT, caught).await {
+    match tokio::time::timeout(limit, caught).await {
         Ok(outcome) => outcome.map_err(|_| Error::internal("a resolver panicked")),
         Err(_) => Err(Error::Unavailable(
             "the time limit of a request was reached".into(),
@@ -249,10 +258,13 @@ enum Outcome {
 
 async fn execute(shared: &Shared, incoming: Incoming, params: Params, seen: &Seen) -> Outcome {
     let executed = |response| Outcome::Executed(Box::new(response));
-    let caller = match incoming.visitor.enter(&shared.cx).await {
-        Ok(caller) => caller,
-        Err(error) => return executed(failed(error)),
-    };
+    let mut caller = incoming.caller;
+    if incoming.is_late {
+        caller.actor = match incoming.visitor.actor(&shared.cx).await {
+            Ok(actor) => actor,
+            Err(error) => return executed(failed(error)),
+        };
+    }
     let role = caller.actor.viewer().map(|viewer| viewer.role);
     if let Some(role) = role {
         seen.role.get_or_init(|| role.name());
@@ -417,14 +429,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_fault_of_ours_and_nothing_more() {
-        let outcome: Result<(), Error> = bounded(async { panic!("on purpose") }).await;
+        let outcome: Result<(), Error> = bounded(TIME_LIMIT, async { panic!("on purpose") }).await;
         assert!(matches!(outcome, Err(Error::Internal(_))));
-        assert_eq!(bounded(async { 7 }).await.unwrap(), 7);
+        assert_eq!(bounded(TIME_LIMIT, async { 7 }).await.unwrap(), 7);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_operation_that_takes_too_long_is_given_up() {
-        let outcome: Result<(), Error> = bounded(std::future::pending()).await;
+        let outcome: Result<(), Error> = bounded(TIME_LIMIT, std::future::pending()).await;
         assert!(matches!(outcome, Err(Error::Unavailable(_))));
     }
 }

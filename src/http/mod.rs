@@ -5,6 +5,7 @@
 //! answer has a request id, the log has the rest.
 
 mod accept;
+mod arriving;
 mod caller;
 mod cookie;
 mod endpoint;

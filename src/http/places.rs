@@ -1,10 +1,12 @@
 //! How many connections there can be at once. When all places are taken, the one
 //! that has waited longest without being answered, of the source that has most,
 //! goes for the newcomer: a crowd of idle connections keeps nobody out (OWASP ASVS
-//! 5.0, 13.1.2). What is being answered is never cut off.
+//! 5.0, 13.1.2), and neither does one of requests whose bodies do not come. What is
+//! being answered is never cut off.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -17,7 +19,7 @@ pub(super) struct Places(Arc<Mutex<Taken>>);
 struct Taken {
     max: usize,
     count: usize,
-    /// Larger for those who came later.
+    /// Larger for those who came, or were last answered, later.
     next: u64,
     by_source: HashMap<IpAddr, BTreeMap<u64, Holder>>,
 }
@@ -31,7 +33,8 @@ struct Holder {
 pub(super) struct Place {
     places: Places,
     source: IpAddr,
-    number: u64,
+    /// Changes while `places` is locked only.
+    number: AtomicU64,
     leave: CancellationToken,
 }
 
@@ -51,16 +54,13 @@ impl Places {
         if taken.count >= taken.max {
             taken.give_up_one()?;
         }
-        let (source, number) = (source(peer), taken.next);
+        let source = source(peer);
         let leave = CancellationToken::new();
         let holder = Holder {
             conversation,
             leave: leave.clone(),
         };
-        taken.next += 1;
-        taken.count += 1;
-        let of_source = taken.by_source.entry(source).or_default();
-        of_source.insert(number, holder);
+        let number = taken.put(source, holder).into();
         Some(Place {
             places: self.clone(),
             source,
@@ -76,17 +76,26 @@ impl Places {
 }
 
 impl Taken {
+    fn put(&mut self, source: IpAddr, holder: Holder) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.count += 1;
+        let of_source = self.by_source.entry(source).or_default();
+        of_source.insert(number, holder);
+        number
+    }
+
     fn give_up_one(&mut self) -> Option<()> {
-        let idle = |holders: &BTreeMap<u64, Holder>| {
-            let mut idle = holders
+        let waiting = |holders: &BTreeMap<u64, Holder>| {
+            let mut waiting = holders
                 .iter()
                 .filter(|(_, h)| !h.conversation.is_answering());
-            idle.next().map(|(number, _)| *number)
+            waiting.next().map(|(number, _)| *number)
         };
         let (source, number) = self
             .by_source
             .iter()
-            .filter_map(|(source, holders)| Some((holders.len(), *source, idle(holders)?)))
+            .filter_map(|(source, holders)| Some((holders.len(), *source, waiting(holders)?)))
             .max_by_key(|(count, _, number)| (*count, u64::MAX - number))
             .map(|(_, source, number)| (source, number))?;
         self.remove(source, number)?.leave.cancel();
@@ -109,11 +118,27 @@ impl Place {
     pub async fn is_needed(&self) {
         self.leave.cancelled().await;
     }
+
+    /// Whether somebody else has it already.
+    pub fn is_lost(&self) -> bool {
+        self.leave.is_cancelled()
+    }
+
+    /// Whoever has it was answered just now, and waits from here on.
+    pub fn renew(&self) {
+        let mut taken = self.places.lock();
+        let number = self.number.load(Ordering::Relaxed);
+        if let Some(holder) = taken.remove(self.source, number) {
+            let number = taken.put(self.source, holder);
+            self.number.store(number, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.lock().remove(self.source, self.number);
+        let mut taken = self.places.lock();
+        taken.remove(self.source, self.number.load(Ordering::Relaxed));
     }
 }
 
@@ -138,8 +163,9 @@ mod tests {
         Some((place, conversation))
     }
 
-    fn must_leave(place: &Place) -> bool {
-        place.leave.is_cancelled()
+    fn is_answered(conversation: &Conversation) {
+        conversation.listen();
+        conversation.answer();
     }
 
     #[test]
@@ -147,13 +173,13 @@ mod tests {
         let places = Places::new(4);
         let (lone, _) = take(&places, "192.0.2.1").unwrap();
         let (busy, conversation) = take(&places, "2001:db8::1").unwrap();
-        conversation.set_answering(true);
+        is_answered(&conversation);
         let (first, _) = take(&places, "2001:db8::2").unwrap();
         let (second, _) = take(&places, "2001:db8::3").unwrap();
         let (newcomer, _) = take(&places, "192.0.2.2").unwrap();
-        assert!(must_leave(&first));
+        assert!(first.is_lost());
         for place in [&lone, &busy, &second, &newcomer] {
-            assert!(!must_leave(place));
+            assert!(!place.is_lost());
         }
     }
 
@@ -161,15 +187,48 @@ mod tests {
     fn whoever_is_being_answered_stays_and_a_place_that_was_left_is_free() {
         let places = Places::new(2);
         let (first, conversation) = take(&places, "192.0.2.1").unwrap();
-        conversation.set_answering(true);
+        is_answered(&conversation);
         let (second, conversation) = take(&places, "192.0.2.1").unwrap();
-        conversation.set_answering(true);
+        is_answered(&conversation);
         assert!(take(&places, "192.0.2.2").is_none());
         drop(second);
         let (third, _) = take(&places, "192.0.2.2").unwrap();
-        assert!(!must_leave(&first) && !must_leave(&third));
+        assert!(!first.is_lost() && !third.is_lost());
         drop((first, third));
         let taken = places.lock();
         assert!(taken.count == 0 && taken.by_source.is_empty());
+    }
+
+    #[test]
+    fn who_was_answered_last_waits_the_shortest() {
+        let places = Places::new(3);
+        let (early, conversation) = take(&places, "192.0.2.1").unwrap();
+        let (late, _) = take(&places, "192.0.2.1").unwrap();
+        let (latest, _) = take(&places, "192.0.2.1").unwrap();
+        is_answered(&conversation);
+        conversation.end();
+        early.renew();
+        let newcomers = [0, 1].map(|_| take(&places, "192.0.2.2").unwrap().0);
+        assert!(late.is_lost() && latest.is_lost() && !early.is_lost());
+        // One that has lost its place gets none by being answered.
+        late.renew();
+        assert_eq!(places.lock().count, 3);
+        drop((early, late, latest, newcomers));
+        let taken = places.lock();
+        assert!(taken.count == 0 && taken.by_source.is_empty());
+    }
+
+    #[test]
+    fn whoever_keeps_the_body_of_a_request_back_is_still_waiting() {
+        let places = Places::new(2);
+        let (slow, conversation) = take(&places, "192.0.2.1").unwrap();
+        conversation.listen();
+        let (whole, conversation) = take(&places, "192.0.2.1").unwrap();
+        is_answered(&conversation);
+        let (newcomer, conversation) = take(&places, "192.0.2.2").unwrap();
+        assert!(slow.is_lost() && !whole.is_lost());
+        is_answered(&conversation);
+        assert!(take(&places, "192.0.2.3").is_none());
+        drop(newcomer);
     }
 }

@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,8 +20,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::arriving::Arriving;
 use super::layers::Ambiguous;
-use super::places::Places;
+use super::places::{Place, Places};
 use super::watched::{Conversation, Watched};
 
 /// For the head of a request from its first byte, and for an answer to be taken on.
@@ -74,9 +76,15 @@ pub async fn serve(
             is_full = true;
             continue;
         };
-        let (told, told_of) = (conversation.clone(), conversation.clone());
+        let place = Arc::new(place);
+        let guest = Guest {
+            peer,
+            conversation: conversation.clone(),
+            place: place.clone(),
+        };
+        let told_of = conversation.clone();
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            answer(router.clone(), request, peer, told.clone())
+            answer(router.clone(), request, guest.clone())
         });
         // Answers are small; waiting to fill a packet would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
@@ -93,7 +101,7 @@ pub async fn serve(
                 ended = connection.as_mut() => Some(ended),
                 () = is_needed.as_mut() => None,
             };
-            // A request may have come in just then; it is answered first.
+            // A request may have come in just then; it is answered first, and is the last.
             let ended = match ended {
                 None if told_of.is_answering() => Some(connection.await),
                 ended => ended,
@@ -101,7 +109,7 @@ pub async fn serve(
             match ended {
                 Some(Ok(())) => {}
                 Some(Err(error)) => tracing::debug!(%error, "a connection ended badly"),
-                None => tracing::debug!("an idle connection made room for another"),
+                None => tracing::debug!("a connection that waited made room for another"),
             }
         });
     }
@@ -136,24 +144,39 @@ fn with_files_for(connections: usize) -> usize {
     usize::try_from(fitting).unwrap_or(connections)
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+struct Guest {
+    peer: SocketAddr,
+    conversation: Conversation,
+    place: Arc<Place>,
+}
+
 async fn answer(
     router: Router,
     request: hyper::Request<Incoming>,
-    peer: SocketAddr,
-    conversation: Conversation,
+    guest: Guest,
 ) -> Result<axum::response::Response, Infallible> {
-    conversation.set_answering(true);
-    let mut request = request.map(Body::new);
+    let Guest {
+        peer,
+        conversation,
+        place,
+    } = guest;
+    conversation.listen();
+    let mut request = request.map(|body| Body::new(Arriving::new(body, conversation.clone())));
     request.extensions_mut().insert(ConnectInfo(peer));
     if conversation.is_ambiguous() {
         request.extensions_mut().insert(Ambiguous);
     }
     let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut answer = router.oneshot(request).await;
-    if is_last && let Ok(answer) = &mut answer {
+    if (is_last || place.is_lost())
+        && let Ok(answer) = &mut answer
+    {
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(header::CONNECTION, close);
     }
-    conversation.set_answering(false);
+    conversation.end();
+    place.renew();
     answer
 }

@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,17 +22,50 @@ pub(super) struct Conversation(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    answering: AtomicBool,
+    /// One of the turns.
+    turn: AtomicU8,
+    /// Requests whose head was whole.
+    requests: AtomicU64,
     ambiguous: AtomicBool,
 }
 
+/// The client's: nothing was asked, or no whole head came yet.
+const SILENCE: u8 = 0;
+/// The client's still: the body of a request is to come.
+const LISTENING: u8 = 1;
+/// Ours: the request is whole.
+const ANSWERING: u8 = 2;
+
 impl Conversation {
-    pub fn set_answering(&self, answering: bool) {
-        self.0.answering.store(answering, Ordering::Release);
+    /// The head of a request is whole.
+    pub fn listen(&self) {
+        self.0.requests.fetch_add(1, Ordering::AcqRel);
+        self.0.turn.store(LISTENING, Ordering::Release);
+    }
+
+    /// So is its body, or as much of it as anybody wanted.
+    pub fn answer(&self) {
+        // Whoever lets go of a body late says nothing about what came after it.
+        let (from, to) = (LISTENING, ANSWERING);
+        let turn = &self.0.turn;
+        turn.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .unwrap_or_default();
+    }
+
+    pub fn end(&self) {
+        self.0.turn.store(SILENCE, Ordering::Release);
     }
 
     pub fn is_answering(&self) -> bool {
-        self.0.answering.load(Ordering::Acquire)
+        self.0.turn.load(Ordering::Acquire) == ANSWERING
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.turn.load(Ordering::Acquire) == SILENCE
+    }
+
+    fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::Acquire)
     }
 
     /// Whether a request said twice how long it is: nothing on this connection can be trusted to be
@@ -50,8 +83,9 @@ pub(super) struct Watched<S> {
     framing: Framing,
     limit: Duration,
     head: Pin<Box<Sleep>>,
-    /// Whether a head has begun.
-    running: bool,
+    /// How many requests there were when a head began, the last one to begin. Reading alone does
+    /// not show that it has ended: an answer may be given before anything is read again.
+    head_after: Option<u64>,
     answer: Pin<Box<Sleep>>,
     /// Whether the client keeps us waiting to write.
     stuck: bool,
@@ -65,7 +99,7 @@ impl<S> Watched<S> {
             framing: Framing::default(),
             limit,
             head: Box::pin(sleep(limit)),
-            running: false,
+            head_after: None,
             answer: Box::pin(sleep(limit)),
             stuck: false,
         }
@@ -99,17 +133,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.conversation.is_answering() {
-            this.running = false;
-        } else if this.running && this.head.as_mut().poll(cx).is_ready() {
+        let is_silent = this.conversation.is_silent();
+        let requests = Some(this.conversation.requests());
+        let in_head = is_silent && this.head_after == requests;
+        if in_head && this.head.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let news = buffer.filled().get(before..).unwrap_or_default();
-        if !news.is_empty() && !this.running && !this.conversation.is_answering() {
+        if !news.is_empty() && is_silent && !in_head {
             this.head.as_mut().reset(Instant::now() + this.limit);
-            this.running = true;
+            this.head_after = requests;
         }
         if this.framing.is_ambiguous_after(news) {
             this.conversation.0.ambiguous.store(true, Ordering::Release);
@@ -182,12 +217,44 @@ mod tests {
             assert!(idle.is_err(), "cut off while idle");
             client.write_all(b"a whole head").await.unwrap();
             assert_eq!(server.read(&mut buffer).await.unwrap(), 12);
-            conversation.set_answering(true);
-            // The answer, too, may take longer than a head.
+            conversation.listen();
+            // So may the body, which has a limit of its own, and the answer.
+            let body = tokio::time::timeout(LIMIT * 6, server.read(&mut buffer)).await;
+            assert!(body.is_err(), "cut off in the body");
+            conversation.answer();
             let busy = tokio::time::timeout(LIMIT * 6, server.read(&mut buffer)).await;
             assert!(busy.is_err(), "cut off while answering");
-            conversation.set_answering(false);
+            conversation.end();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_are_answered_at_once_do_not_add_up_to_a_head() {
+        let (mut client, server) = duplex(64);
+        let conversation = Conversation::default();
+        let mut server = Watched::new(server, LIMIT, conversation.clone());
+        let mut buffer = [0; 64];
+        for _ in 0..10 {
+            client.write_all(b"a whole head").await.unwrap();
+            assert_eq!(server.read(&mut buffer).await.unwrap(), 12);
+            // Nobody reads meanwhile.
+            conversation.listen();
+            conversation.answer();
+            conversation.end();
+            sleep(LIMIT / 2).await;
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_let_go_of_late_says_nothing() {
+        let conversation = Conversation::default();
+        conversation.listen();
+        assert!(!conversation.is_answering() && !conversation.is_silent());
+        conversation.answer();
+        assert!(conversation.is_answering());
+        conversation.end();
+        conversation.answer();
+        assert!(!conversation.is_answering() && conversation.is_silent());
     }
 
     #[tokio::test(start_paused = true)]

@@ -228,3 +228,113 @@ async fn a_crowd_of_idle_connections_keeps_nobody_out() {
     assert_eq!(crowd[0].hears().await, "");
     assert_eq!(crowd[1].hears().await, "");
 }
+
+/// A token that nobody has, and that looks as if somebody had.
+fn invented(number: usize) -> String {
+    format!("Authorization: Bearer muster_{number:042}A\r\n")
+}
+
+/// The head of a request whose body does not come, but for its beginning.
+fn half(headers: &str) -> String {
+    head(&format!("{headers}Content-Length: 100\r\n")) + "{"
+}
+
+#[tokio::test]
+async fn a_crowd_of_half_bodies_keeps_nobody_out() {
+    let app = TestApp::start_with(&[("CONNECTIONS", "10")]).await;
+    let began = Instant::now();
+    let mut crowd = Vec::new();
+    for number in 0..40 {
+        let mut wire = Wire::to(&app).await;
+        let headers = if number % 2 == 0 {
+            invented(number)
+        } else {
+            String::new()
+        };
+        wire.sends(&half(&headers)).await;
+        crowd.push(wire);
+        if number % 10 == 9 {
+            let mut honest = Wire::to(&app).await;
+            honest.sends(&request(QUERY)).await;
+            honest.hears_until(ANSWER).await;
+        }
+    }
+    // Nobody was told that the body did not arrive in time: those who waited longest have left.
+    for wire in &mut crowd[..20] {
+        assert_eq!(wire.hears().await, "");
+    }
+    assert!(began.elapsed() < Duration::from_secs(9));
+}
+
+#[tokio::test]
+async fn who_is_answered_again_and_again_keeps_the_place() {
+    let app = TestApp::start_with(&[("CONNECTIONS", "10")]).await;
+    let mut regular = Wire::to(&app).await;
+    let mut crowd = Vec::new();
+    for _ in 0..12 {
+        regular.sends(&request(QUERY)).await;
+        regular.hears_until(ANSWER).await;
+        crowd.push(Wire::to(&app).await);
+        // A newcomer has a place once it is answered.
+        let mut newcomer = Wire::to(&app).await;
+        newcomer.sends(&request(QUERY)).await;
+        newcomer.hears_until(ANSWER).await;
+        crowd.push(newcomer);
+    }
+    assert_eq!(crowd[0].hears().await, "");
+}
+
+#[tokio::test]
+async fn an_invented_token_is_counted_before_its_body_has_come() {
+    let app = TestApp::start_with(&[("RATE_LIMIT", "on")]).await;
+    let nobody = app.stranger("nobody");
+    for _ in 0..297 {
+        nobody.sends("{ __typename }", json!({})).await.succeeds();
+    }
+    let before = app.statements();
+    let mut crowd = Vec::new();
+    for number in 0..3 {
+        let mut wire = Wire::to(&app).await;
+        wire.sends(&half(&invented(number))).await;
+        crowd.push(wire);
+    }
+    let looked_up = async {
+        while app.statements() < before + 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, looked_up).await.expect("not looked up");
+    for headers in [invented(3), String::new()] {
+        let mut wire = Wire::to(&app).await;
+        let began = Instant::now();
+        wire.sends(&half(&headers)).await;
+        let heard = wire.hears_until("RATE_LIMITED").await;
+        assert_eq!(status(&heard), "429", "{heard}");
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}
+
+/// Who asks is looked up before the body comes, and once more when it comes late.
+#[tokio::test]
+async fn a_session_that_ends_while_a_body_is_on_its_way_is_over() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    let body = r#"{"query":"{ viewer { username } }"}"#;
+    let headers = format!(
+        "Authorization: Bearer {}\r\nContent-Length: {}\r\n",
+        ada.tokens().access.unwrap(),
+        body.len()
+    );
+    let mut wires = Vec::new();
+    for _ in 0..2 {
+        let mut wire = Wire::to(&app).await;
+        wire.sends(&head(&headers)).await;
+        wires.push(wire);
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    wires[0].sends(body).await;
+    wires[0].hears_until(r#""username":"ada""#).await;
+    ada.logs_out().await;
+    wires[1].sends(body).await;
+    wires[1].hears_until("UNAUTHENTICATED").await;
+}
