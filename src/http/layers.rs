@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -104,6 +105,9 @@ async fn guard(State(cx): State<Context>, request: Request, next: Next) -> Respo
     } else if request.extensions().get::<Ambiguous>().is_some() {
         let message = "Send either Content-Length or Transfer-Encoding, not both.\n";
         (StatusCode::BAD_REQUEST, message).into_response()
+    } else if !names_one_host(request.version(), request.headers()) {
+        let message = "Send one Host header.\n";
+        (StatusCode::BAD_REQUEST, message).into_response()
     } else {
         next.run(request).await
     };
@@ -129,6 +133,23 @@ async fn guard(State(cx): State<Context>, request: Request, next: Next) -> Respo
         offer(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     response
+}
+
+/// Whether the request says once, and in a form that makes sense, which host it is for (RFC 9112,
+/// section 3.2): servers in a row that read two hosts differently can be played off against each
+/// other. Before HTTP/1.1 there need be none, and from HTTP/2 on it is a part of the address.
+fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host.as_bytes()),
+        (None, None) => version != Version::HTTP_11,
+        _ => false,
+    }
+}
+
+/// It may be empty, and holds no name of a user.
+fn is_host(host: &[u8]) -> bool {
+    host.is_empty() || (!host.contains(&b'@') && Authority::try_from(host).is_ok())
 }
 
 fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
@@ -164,7 +185,33 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::is_request_id;
+    use super::*;
+
+    #[test]
+    fn a_request_is_for_one_host() {
+        for (version, hosts, is_taken) in [
+            (Version::HTTP_11, &["muster.example"][..], true),
+            (Version::HTTP_11, &["my_box:8000"], true),
+            (Version::HTTP_11, &["[::1]:8000"], true),
+            (Version::HTTP_11, &[""], true),
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["a", "a"], false),
+            (Version::HTTP_11, &["a b"], false),
+            (Version::HTTP_11, &["a/b"], false),
+            (Version::HTTP_11, &["me@a"], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_10, &["a", "b"], false),
+            (Version::HTTP_2, &[], true),
+            (Version::HTTP_2, &["a"], true),
+        ] {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(header::HOST, HeaderValue::from_static(host));
+            }
+            let taken = names_one_host(version, &headers);
+            assert_eq!(taken, is_taken, "{version:?} {hosts:?}");
+        }
+    }
 
     #[test]
     fn only_ids_that_can_stand_in_a_log_are_taken() {

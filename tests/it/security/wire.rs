@@ -338,3 +338,23 @@ async fn a_session_that_ends_while_a_body_is_on_its_way_is_over() {
     wires[1].sends(body).await;
     wires[1].hears_until("UNAUTHENTICATED").await;
 }
+
+#[tokio::test]
+async fn a_request_that_names_no_host_or_two_is_refused() {
+    let app = TestApp::start().await;
+    for (version, hosts, expected) in [
+        ("1.1", "", "400"),
+        ("1.1", "Host: a.example\r\nHost: b.example\r\n", "400"),
+        ("1.1", "Host: a.example\r\nHost: a.example\r\n", "400"),
+        ("1.1", "Host: a.example, b.example\r\n", "400"),
+        ("1.1", "Host: a.example:8000\r\n", "200"),
+        ("1.0", "", "200"),
+        ("1.0", "Host: a.example\r\nHost: b.example\r\n", "400"),
+    ] {
+        let mut wire = Wire::to(&app).await;
+        let text = format!("GET /healthz HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+        wire.sends(&text).await;
+        let heard = wire.hears().await;
+        assert_eq!(status(&heard), expected, "{version} {hosts}: {heard}");
+    }
+}
