@@ -163,6 +163,13 @@ mod tests {
     }
 
     #[test]
+    fn a_code_with_spaces_around_is_read_up_to_a_length() {
+        let padded = |length: usize| format!("{:length$}", "050471");
+        assert!(SecondFactorCode::parse(&padded(CODE_MAX)).is_some());
+        assert!(SecondFactorCode::parse(&padded(CODE_MAX + 1)).is_none());
+    }
+
+    #[test]
     fn codes_are_ten_and_differ() {
         let codes = second_factors("one", &[]).new_recovery_codes();
         let mut hashes: Vec<String> = codes.iter().map(RecoveryCode::hash).collect();

@@ -244,6 +244,18 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_kept_with_where_it_came_from_and_what_sent_it() {
+        let proxies = Proxies::new(&["10.0.0.0/8".parse().unwrap()]);
+        let mut headers = forwarded(&["198.51.100.1"]);
+        headers.insert(header::USER_AGENT, HeaderValue::from_static("curl/8.0"));
+        let found = client(&proxies, Some("10.0.0.1:4711".parse().unwrap()), &headers);
+        assert_eq!(found.ip, Some("198.51.100.1".parse().unwrap()));
+        assert_eq!(found.user_agent.as_deref(), Some("curl/8.0"));
+        // Somebody must have connected before what is forwarded counts.
+        assert_eq!(client(&proxies, None, &headers).ip, None);
+    }
+
+    #[test]
     fn what_a_client_calls_itself_is_kept_short_and_on_one_line() {
         let of = |value: &[u8]| {
             let mut headers = HeaderMap::new();
