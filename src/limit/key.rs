@@ -68,3 +68,26 @@ impl Keys {
         Key(bytes.first_chunk().copied().unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_name_of_its_own_that_tells_nobody_who_it_is_of() {
+        let keys = Keys::new(&Secret::new("ours".into()));
+        let kate = keys.of("failures", Subject::Name("kate"));
+        assert_eq!(keys.of("failures", Subject::Name("kate")), kate);
+        let hash = kate.name().strip_prefix("muster:limit:").map(str::len);
+        assert_eq!(hash, Some(32));
+        assert!(!kate.name().contains("kate"));
+        let strangers = Keys::new(&Secret::new("a stranger's".into()));
+        for other in [
+            keys.of("failures", Subject::Name("liam")),
+            keys.of("failures_here", Subject::Name("kate")),
+            strangers.of("failures", Subject::Name("kate")),
+        ] {
+            assert_ne!(other.name(), kate.name());
+        }
+    }
+}

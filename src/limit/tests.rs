@@ -111,6 +111,7 @@ async fn guesses_in_a_row_make_one_wait_until_they_are_taken_back_or_forgotten()
     }
     let paused = limiter.start(&guess, false).await.unwrap_err();
     assert_eq!(paused, Paused::here(Duration::from_secs(1)));
+    assert!(!paused.is_for_strangers());
     clock.advance(TimeDelta::seconds(1));
     // Nobody came to judge this one, so the one after it need not wait for it.
     limiter.start(&guess, false).await.unwrap();
@@ -136,6 +137,7 @@ async fn guesses_from_everywhere_at_one_account_pause_strangers_and_no_other_acc
     }
     let paused = limiter.start(&at("kate", 77), false).await.unwrap_err();
     assert_eq!(paused, Paused::everywhere(Duration::from_secs(1)));
+    assert!(paused.is_for_strangers());
     limiter.start(&at("kate", 77), true).await.unwrap();
     limiter.start(&at("liam", 77), false).await.unwrap();
     // The owner's code is not what strangers guess at with her name.
