@@ -235,6 +235,30 @@ mod tests {
     }
 
     #[test]
+    fn a_day_without_a_guess_forgets_all() {
+        let (mut table, guess) = (Table::default(), guess_from(1));
+        for round in 0..3 {
+            let now = round * micros(MEMORY);
+            for _ in 0..=FREE_HERE {
+                start(&mut table, &guess, false, now).unwrap();
+            }
+            assert!(start(&mut table, &guess, false, now).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_longest_to_be_waited_for_is_kept_longest() {
+        let failures = |count, last| Failures {
+            count,
+            last: last * SECOND,
+            before: 0,
+        };
+        assert_eq!(failures(1, 100).weight(), 101 * SECOND);
+        assert_eq!(failures(7, 100).weight(), 164 * SECOND);
+        assert!(failures(7, 50).weight() > failures(1, 100).weight());
+    }
+
+    #[test]
     fn what_is_taken_back_leaves_no_pause_behind() {
         let (mut table, guess) = (Table::default(), guess_from(1));
         let mut now = 1_000 * SECOND;
