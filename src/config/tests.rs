@@ -271,6 +271,7 @@ fn a_database_that_no_file_holds_is_refused() {
         "sqlite::memory:",
         "sqlite://muster.db?mode=memory",
         "sqlite://muster.db?mode=rwcx",
+        "sqlite:file:muster.db?mode=rwc",
         "muster.db",
     ] {
         let mistakes = read_with(&[("DATABASE_URL", url)]).unwrap_err();

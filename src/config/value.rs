@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         let url = self.text(name);
         if is_postgres(&url) {
             self.check_postgres_url(name, &url);
-        } else if !url.starts_with("sqlite:") || database_file(&url).is_none() {
+        } else if !is_of_sqlite_file(&url) {
             self.mistake(
                 name,
                 "must be the URL of an SQLite file, such as sqlite://muster.db?mode=rwc, or postgres://user:pass@host/name",
@@ -361,6 +361,13 @@ pub(super) fn database_file(url: &str) -> Option<PathBuf> {
     let file = options.get_filename().to_owned();
     // Without a name, SQLite makes a file that is gone when it is closed.
     (!file.as_os_str().is_empty()).then_some(file)
+}
+
+/// Whether it names a file as such. SQLite would take `file:` for the beginning of a URI of its own, and
+/// mean another file than everybody else.
+fn is_of_sqlite_file(url: &str) -> bool {
+    let is_path = |file: PathBuf| !file.as_os_str().as_encoded_bytes().starts_with(b"file:");
+    url.starts_with("sqlite:") && database_file(url).is_some_and(is_path)
 }
 
 fn domain(text: &str) -> Option<String> {

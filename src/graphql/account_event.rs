@@ -57,7 +57,8 @@ pub enum AccountEventKind {
     SecondFactorDisabled,
     /// An admin took the user's second factor away; all sessions and API tokens were ended.
     SecondFactorReset,
-    /// The password was right, and the code of the second factor was asked for.
+    /// The password was right, and the code of the second factor was asked for. Of these and of
+    /// SECOND_FACTOR_FAILED, an account's history tells at most 60 an hour.
     SecondFactorAsked,
     /// A log-in had the right password and a wrong code: somebody may know the password.
     SecondFactorFailed,

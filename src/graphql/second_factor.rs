@@ -27,7 +27,7 @@ pub struct SecondFactor {
     recovery_codes_left: i64,
     /// Whether this server asks a second factor of this user. While it does and `enabled` is false,
     /// fields that require more than EMPLOYEE are FORBIDDEN to them: lead them to
-    /// `startSecondFactor`. While it does, it cannot be disabled.
+    /// `startSecondFactor`. Disabling one has the same effect.
     required: bool,
 }
 

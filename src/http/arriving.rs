@@ -1,5 +1,6 @@
-//! The body of a request on its way: it tells the connection when all of it is here,
-//! so that whoever keeps one back is not taken for somebody who is being answered.
+//! The body of a request on its way: it tells the connection when it is waited for,
+//! and when all of it is here, so that whoever keeps one back is not taken for
+//! somebody who is being answered.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,11 +15,8 @@ pub(super) struct Arriving<B = Incoming> {
     conversation: Conversation,
 }
 
-impl<B: Body> Arriving<B> {
+impl<B> Arriving<B> {
     pub fn new(body: B, conversation: Conversation) -> Self {
-        if body.is_end_stream() {
-            conversation.answer();
-        }
         Self { body, conversation }
     }
 }
@@ -32,7 +30,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Arriving<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+        if frame.is_pending() {
+            self.conversation.listen();
+        } else if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
             self.conversation.answer();
         }
         frame
@@ -56,36 +56,61 @@ impl<B> Drop for Arriving<B> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt, Empty, Full};
+    use std::convert::Infallible;
+
+    use futures_util::{FutureExt, stream};
+    use http_body_util::{BodyExt, StreamBody};
+    use tokio::sync::mpsc;
 
     use super::*;
 
-    fn conversation() -> Conversation {
+    type Piece = Result<Frame<Bytes>, Infallible>;
+
+    /// A body that comes as it is sent.
+    fn arriving() -> (
+        mpsc::Sender<Piece>,
+        Conversation,
+        Arriving<impl Body<Data = Bytes, Error = Infallible> + Unpin>,
+    ) {
+        let (sender, mut pieces) = mpsc::channel(8);
+        let pieces = stream::poll_fn(move |cx| pieces.poll_recv(cx));
         let conversation = Conversation::default();
-        conversation.listen();
-        conversation
+        conversation.begin();
+        let body = Arriving::new(StreamBody::new(pieces), conversation.clone());
+        (sender, conversation, body)
     }
 
-    #[tokio::test]
-    async fn the_answer_begins_when_the_body_has_ended() {
-        let told = conversation();
-        let mut body = Arriving::new(Full::new(Bytes::from_static(b"{}")), told.clone());
-        assert!(!told.is_answering());
-        let frame = body.frame().await.unwrap().unwrap();
-        assert_eq!(frame.into_data().unwrap(), "{}");
+    #[test]
+    fn whoever_is_looked_up_first_is_not_waited_for() {
+        let (_sender, told, _body) = arriving();
         assert!(told.is_answering());
     }
 
     #[test]
-    fn there_may_be_none_and_nobody_may_want_it() {
-        let told = conversation();
-        let body = Arriving::new(Empty::<Bytes>::new(), told.clone());
-        assert!(told.is_answering());
-        drop(body);
-        let told = conversation();
-        let body = Arriving::new(Full::new(Bytes::from_static(b"{}")), told.clone());
+    fn a_body_is_waited_for_until_it_has_ended() {
+        let (sender, told, mut body) = arriving();
+        assert!(body.frame().now_or_never().is_none());
         assert!(!told.is_answering());
+        let piece = Frame::data(Bytes::from_static(b"{}"));
+        sender.try_send(Ok(piece)).unwrap();
+        assert!(body.frame().now_or_never().is_some());
+        assert!(body.frame().now_or_never().is_none());
+        assert!(!told.is_answering());
+        drop(sender);
+        assert!(matches!(body.frame().now_or_never(), Some(None)));
+        assert!(told.is_answering());
+    }
+
+    #[test]
+    fn nobody_may_want_the_rest_and_says_nothing_about_what_comes_after_it() {
+        let (_sender, told, mut body) = arriving();
+        assert!(body.frame().now_or_never().is_none());
         drop(body);
         assert!(told.is_answering());
+        let (_sender, told, mut body) = arriving();
+        assert!(body.frame().now_or_never().is_none());
+        told.end();
+        drop(body);
+        assert!(!told.is_answering());
     }
 }

@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
 use tracing::Instrument;
 
@@ -39,6 +39,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Whoever takes longer over a body is looked up again: their session may have ended.
 const BODY_IS_LATE_AFTER: Duration = Duration::from_secs(1);
 
+/// How long the body of a request that is refused already is waited for.
+const DISCARDED_FOR: Duration = Duration::from_secs(1);
+
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
 pub(super) async fn post(
@@ -53,7 +56,10 @@ pub(super) async fn post(
     };
     let mut incoming = match Incoming::admit(&shared, peer, headers, request_id, media_type).await {
         Ok(incoming) => incoming,
-        Err(answer) => return answer,
+        Err(answer) => {
+            discard(body).await;
+            return answer;
+        }
     };
     let began = tokio::time::Instant::now();
     let params = match read(&incoming.headers, body).await {
@@ -65,6 +71,14 @@ pub(super) async fn post(
         Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
         Err(malformed) => refuse(media_type, &malformed),
     }
+}
+
+/// Takes off the wire what is there of a body that nobody wants: closing a connection with something
+/// unread on it can take the answer away with it (RFC 9112, section 9.6).
+async fn discard(body: Body) {
+    let mut body = Limited::new(body, BODY_MAX);
+    let all = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _in_time = tokio::time::timeout(DISCARDED_FOR, all).await;
 }
 
 /// The whole body, if it is within bounds and arrives in time.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -105,7 +105,7 @@ async fn guard(State(cx): State<Context>, request: Request, next: Next) -> Respo
     } else if request.extensions().get::<Ambiguous>().is_some() {
         let message = "Send either Content-Length or Transfer-Encoding, not both.\n";
         (StatusCode::BAD_REQUEST, message).into_response()
-    } else if !names_one_host(request.version(), request.headers()) {
+    } else if !names_one_host(request.version(), request.uri(), request.headers()) {
         let message = "Send one Host header.\n";
         (StatusCode::BAD_REQUEST, message).into_response()
     } else {
@@ -138,10 +138,14 @@ async fn guard(State(cx): State<Context>, request: Request, next: Next) -> Respo
 /// Whether the request says once, and in a form that makes sense, which host it is for (RFC 9112,
 /// section 3.2): servers in a row that read two hosts differently can be played off against each
 /// other. Before HTTP/1.1 there need be none, and from HTTP/2 on it is a part of the address.
-fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+fn names_one_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
+    let is_the_same = |host: &[u8]| {
+        let authority = uri.authority().map(Authority::as_str);
+        authority.is_none_or(|authority| authority.as_bytes().eq_ignore_ascii_case(host))
+    };
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => is_host(host.as_bytes()),
+        (Some(host), None) => is_host(host.as_bytes()) && is_the_same(host.as_bytes()),
         (None, None) => version != Version::HTTP_11,
         _ => false,
     }
@@ -208,7 +212,7 @@ mod tests {
             for host in hosts {
                 headers.append(header::HOST, HeaderValue::from_static(host));
             }
-            let taken = names_one_host(version, &headers);
+            let taken = names_one_host(version, &Uri::from_static("/a"), &headers);
             assert_eq!(taken, is_taken, "{version:?} {hosts:?}");
         }
     }

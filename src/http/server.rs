@@ -162,7 +162,7 @@ async fn answer(
         conversation,
         place,
     } = guest;
-    conversation.listen();
+    conversation.begin();
     let mut request = request.map(|body| Body::new(Arriving::new(body, conversation.clone())));
     request.extensions_mut().insert(ConnectInfo(peer));
     if conversation.is_ambiguous() {
@@ -176,7 +176,8 @@ async fn answer(
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(header::CONNECTION, close);
     }
-    conversation.end();
+    // In this order: between the two, it must not pass for one that has waited for long.
     place.renew();
+    conversation.end();
     answer
 }

@@ -31,22 +31,30 @@ struct State {
 
 /// The client's: nothing was asked, or no whole head came yet.
 const SILENCE: u8 = 0;
-/// The client's still: the body of a request is to come.
+/// The client's still: more of a body is to come.
 const LISTENING: u8 = 1;
-/// Ours: the request is whole.
+/// Ours: we look at the head, or the request is whole.
 const ANSWERING: u8 = 2;
 
 impl Conversation {
     /// The head of a request is whole.
-    pub fn listen(&self) {
+    pub fn begin(&self) {
         self.0.requests.fetch_add(1, Ordering::AcqRel);
-        self.0.turn.store(LISTENING, Ordering::Release);
+        self.0.turn.store(ANSWERING, Ordering::Release);
     }
 
-    /// So is its body, or as much of it as anybody wanted.
+    /// Somebody waits for more of its body.
+    pub fn listen(&self) {
+        self.turn(ANSWERING, LISTENING);
+    }
+
+    /// All of it is here, or as much as anybody wanted.
     pub fn answer(&self) {
-        // Whoever lets go of a body late says nothing about what came after it.
-        let (from, to) = (LISTENING, ANSWERING);
+        self.turn(LISTENING, ANSWERING);
+    }
+
+    /// Whoever lets go of a body late says nothing about what came after it.
+    fn turn(&self, from: u8, to: u8) {
         let turn = &self.0.turn;
         turn.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
             .unwrap_or_default();
@@ -217,6 +225,7 @@ mod tests {
             assert!(idle.is_err(), "cut off while idle");
             client.write_all(b"a whole head").await.unwrap();
             assert_eq!(server.read(&mut buffer).await.unwrap(), 12);
+            conversation.begin();
             conversation.listen();
             // So may the body, which has a limit of its own, and the answer.
             let body = tokio::time::timeout(LIMIT * 6, server.read(&mut buffer)).await;
@@ -238,8 +247,7 @@ mod tests {
             client.write_all(b"a whole head").await.unwrap();
             assert_eq!(server.read(&mut buffer).await.unwrap(), 12);
             // Nobody reads meanwhile.
-            conversation.listen();
-            conversation.answer();
+            conversation.begin();
             conversation.end();
             sleep(LIMIT / 2).await;
         }
@@ -248,6 +256,8 @@ mod tests {
     #[test]
     fn a_body_that_is_let_go_of_late_says_nothing() {
         let conversation = Conversation::default();
+        conversation.begin();
+        assert!(conversation.is_answering());
         conversation.listen();
         assert!(!conversation.is_answering() && !conversation.is_silent());
         conversation.answer();

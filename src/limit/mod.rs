@@ -56,6 +56,7 @@ pub enum Subject<'a> {
     User(UserId),
     /// The second factor of a user.
     CodeOf(UserId),
+    /// The same, guessed at from one place.
     CodeFrom(UserId, Source),
     /// A second factor that a user has begun to set up.
     NewCodeOf(UserId),

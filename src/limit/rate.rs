@@ -60,6 +60,8 @@ limits! {
     AcceptInvitation: "accept_invitation", 10 per MINUTE;
     /// Of a signed-in user's own password or second factor.
     OwnProof: "own_proof", 10 per MINUTE;
+    /// Of log-ins with the right password and no right code, those that the account's history tells.
+    CodeFailureNoted: "code_failure_noted", 60 per HOUR;
     RequestByUser: "request_by_user", 600 per MINUTE;
     RequestBySource: "request_by_source", 300 per MINUTE;
 }
@@ -232,6 +234,13 @@ mod tests {
             }
             assert!(take(&mut table, &want(*limit), later).is_err());
         }
+    }
+
+    #[test]
+    fn what_counts_longest_is_kept_longest() {
+        let cell = Cell(7);
+        assert!(!cell.is_past(6) && cell.is_past(7) && cell.is_past(8));
+        assert_eq!(cell.weight(), 7);
     }
 
     #[test]

@@ -221,6 +221,13 @@ pub(super) async fn guess_code<T>(
     outcome
 }
 
+/// Whether the account's history is to tell of one more log-in that had the right password and no right
+/// code: whoever knows the password could fill it with them, and hide in it what matters.
+pub(super) async fn is_code_failure_noted(cx: &Context, user_id: UserId) -> bool {
+    let noted = [(Limit::CodeFailureNoted, Subject::User(user_id))];
+    cx.limiter.take(noted).await.is_ok()
+}
+
 async fn counted<T>(
     cx: &Context,
     guess: &Guess,

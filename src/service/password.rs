@@ -16,7 +16,7 @@ use crate::entity::{AccountEventKind, MailKind, ResetTokenId, UserId};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::policy;
-use crate::store::{self, Source, Tx};
+use crate::store::{self, Tx};
 
 /// How long a mailed link is good for. OWASP ASVS 5.0 (6.5.5) says 10 minutes for codes that are
 /// typed in; a link of 256 bits cannot be guessed, and mail is often slower than that.
@@ -68,13 +68,22 @@ pub async fn reset(cx: &Context, token: &str, new_password: &str) -> Result<User
     let token_hash = ResetToken::parse(token).ok_or_else(invalid_token)?.hash();
     let now = cx.now();
     let stored = store::reset_token::find_by_hash(&cx.db, &token_hash).await?;
-    let user = find_holder(&cx.db, stored, now).await?;
+    let holder = holder_of(stored.as_ref(), now)?;
+    let user = store::user::find(&cx.db, &Actor::System, holder)
+        .await?
+        .filter(policy::user::may_use_mailed_link)
+        .ok_or_else(invalid_token)?;
     let hash = new_hash(cx, new_password, &user).await?;
 
     let tx = cx.db.begin().await?;
-    // Of several that present the token at once, the first to get here uses it up for the others.
-    let stored = store::reset_token::find_by_hash_to_change(&tx, &token_hash).await?;
-    let before = find_holder(&tx, stored, now).await?;
+    // The user's row before the token, as whoever ends the token has them, so that nobody waits in a
+    // circle. Of several that present it at once, the first to get here uses it up for the others.
+    let before = store::user::find_to_change(&tx, &Actor::System, user.id)
+        .await?
+        .filter(policy::user::may_use_mailed_link)
+        .ok_or_else(invalid_token)?;
+    let stored = store::reset_token::find_by_hash(&tx, &token_hash).await?;
+    holder_of(stored.as_ref(), now)?;
     let mut user = before.clone();
     // Whoever has the link has read the mail.
     user.email_verified_at = before.email_verified_at.or(Some(now));
@@ -177,19 +186,11 @@ async fn new_hash(cx: &Context, password: &str, user: &User) -> Result<PasswordH
     }
 }
 
-/// The person whose link this is, if it still works.
-async fn find_holder(
-    source: &impl Source,
-    token: Option<StoredToken>,
-    now: DateTime<Utc>,
-) -> Result<User> {
-    let user_id = token
+/// Whose link this is, if it still works.
+fn holder_of(token: Option<&StoredToken>, now: DateTime<Utc>) -> Result<UserId> {
+    token
         .filter(|token| token.is_open(now))
         .and_then(|token| token.user_id)
-        .ok_or_else(invalid_token)?;
-    store::user::find(source, &Actor::System, user_id)
-        .await?
-        .filter(policy::user::may_use_mailed_link)
         .ok_or_else(invalid_token)
 }
 

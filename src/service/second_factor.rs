@@ -129,18 +129,18 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
     })
 }
 
-/// Goes back to the password alone, and says as what the user is left. Where a second factor is asked of this user, their role is held
-/// back from then on, until they have set up another one.
+/// Goes back to the password alone, and says as what the user is left. Where a second factor is asked
+/// of them, their role is held back from then on, until they have set up another one.
 pub async fn disable(
     cx: &Context,
     actor: &Actor,
     current_password: &str,
     code: &str,
 ) -> Result<(User, Viewer)> {
-    let viewer = *actor.viewer().ok_or(Error::Unauthenticated)?;
     let proven = prove(cx, actor, current_password).await?;
     let now = cx.now();
-    let (tx, _, user) = begin_proven(cx, actor, &proven).await?;
+    let (tx, actor, user) = begin_proven(cx, actor, &proven).await?;
+    let viewer = *actor.viewer().ok_or(Error::Unauthenticated)?;
     use_own_code(cx, &tx, &user, code, now).await?;
     store::second_factor::delete_of(&tx, user.id).await?;
     tell(cx, &tx, &user, SecondFactorChange::Disabled, now).await?;
@@ -181,7 +181,7 @@ pub async fn regenerate_recovery_codes(
 /// whoever has the phone now may be in one.
 pub async fn reset(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<User> {
     let now = cx.now();
-    let (tx, actor) = cx.begin(actor).await?;
+    let (tx, actor) = cx.begin_on_rights(actor).await?;
     let user = user::find(&tx, &actor, user_id).await?;
     policy::second_factor::may_reset(&actor, &user).map_err(|refusal| refusal.at("userId"))?;
     if !store::second_factor::delete_of(&tx, user.id).await? {

@@ -83,7 +83,9 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
     let session = store::session::find_to_change(&tx, &presented.hash())
         .await?
         // Its life may have been made shorter since it was told.
-        .filter(|session| session.expires_at > now && expiry(cx, session.created_at, now) > now)
+        .filter(|session| {
+            session.expires_at > now && expiry(cx, session.created_at, session.last_used_at) > now
+        })
         .ok_or_else(invalid_token)?;
     let token = store::session::find_refresh_token(&tx, &presented.hash())
         .await?

@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::change::changed;
 use super::{Source, Tx, prune};
@@ -20,15 +18,6 @@ pub async fn find_by_hash(source: &impl Source, token_hash: &str) -> Result<Opti
     Ok(Entity::find()
         .filter(Column::TokenHash.eq(token_hash))
         .one(source.connection())
-        .await?)
-}
-
-/// As `find_by_hash`, held against other writers until the transaction's end.
-pub async fn find_by_hash_to_change(tx: &Tx, token_hash: &str) -> Result<Option<Model>> {
-    Ok(Entity::find()
-        .filter(Column::TokenHash.eq(token_hash))
-        .lock_exclusive()
-        .one(tx.connection())
         .await?)
 }
 

@@ -61,8 +61,7 @@ fn make_for_owner_alone(url: &str) {
     if is_to_be_made {
         let made = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(false)
+            .create_new(true)
             .mode(0o600)
             .open(options.get_filename());
         // Whatever is in the way, SQLite meets next, and its error is the one that is told.

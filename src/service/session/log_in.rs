@@ -76,7 +76,16 @@ async fn note_failure(cx: &Context, user_id: Option<UserId>, refusal: &Error) {
         _ => None,
     });
     let Some(kind) = kind else { return };
+    let is_noted = match (kind, user_id) {
+        (AccountEventKind::SecondFactorAsked | AccountEventKind::SecondFactorFailed, Some(id)) => {
+            attempt::is_code_failure_noted(cx, id).await
+        }
+        _ => true,
+    };
     let written = async {
+        if !is_noted {
+            return Ok(());
+        }
         let tx = cx.db.begin().await?;
         record(cx, &tx, kind, user_id, None, cx.now()).await?;
         tx.commit().await

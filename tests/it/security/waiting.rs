@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::row_lock::RowLock;
 use crate::support::{
     Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR, CREATE_API_TOKEN, Operation,
-    PASSWORD, Person, REVOKE_USER_SESSIONS, TestApp,
+    PASSWORD, Person, RESET_SECOND_FACTOR, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp,
 };
 
 const NEW_PASSWORD: &str = "quiet Harbour 91 lanterns";
@@ -85,6 +85,32 @@ async fn no_api_token_of_the_password_alone_survives_a_second_factor() {
     lock.release().await;
     confirmed.await.unwrap().succeeds();
     late.await.unwrap().fails_with("UNAUTHENTICATED");
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_who_is_none_any_more_takes_no_second_factor_away() {
+    let app = TestApp::start_on_postgres().await;
+    let (ada, mia, nico) = (
+        app.admin("ada").await,
+        app.manager("mia").await,
+        app.employee("nico").await,
+    );
+    Authenticator::set_up(&nico, &app.clock).await;
+    let promote = |role: &str| json!({ "input": { "userId": mia.id(), "role": role } });
+    ada.asks(SET_USER_ROLE, promote("ADMIN")).await.succeeds();
+    let mut lock = RowLock::of_user(&app, "mia").await;
+    let demoted = queues(&ada, SET_USER_ROLE, promote("MANAGER"));
+    lock.has_waiting(1).await;
+    let input = json!({ "input": { "userId": nico.id() } });
+    let late = queues(&mia, RESET_SECOND_FACTOR, input);
+    lock.has_waiting(2).await;
+    lock.release().await;
+    demoted.await.unwrap().succeeds();
+    late.await
+        .unwrap()
+        .refused_for(&["input.userId NOT_ALLOWED"]);
+    assert!(nico.is_signed_in().await);
     app.runs_all_jobs().await;
 }
 

@@ -314,6 +314,25 @@ async fn an_invented_token_is_counted_before_its_body_has_come() {
     }
 }
 
+/// Who is refused before the body is looked at hears so all the same.
+#[tokio::test]
+async fn a_refusal_is_heard_though_there_is_much_left_to_read() {
+    let app = TestApp::start_with(&[("RATE_LIMIT", "on")]).await;
+    let nobody = app.stranger("nobody");
+    for _ in 0..300 {
+        nobody.sends("{ __typename }", json!({})).await.succeeds();
+    }
+    let body = " ".repeat(200 * 1_024);
+    for _ in 0..20 {
+        let mut wire = Wire::to(&app).await;
+        let length = format!("Content-Length: {}\r\n", body.len());
+        wire.sends(&head(&length)).await;
+        wire.sends(&body).await;
+        let heard = wire.hears_until("RATE_LIMITED").await;
+        assert_eq!(status(&heard), "429", "{heard}");
+    }
+}
+
 /// Who asks is looked up before the body comes, and once more when it comes late.
 #[tokio::test]
 async fn a_session_that_ends_while_a_body_is_on_its_way_is_over() {
@@ -356,5 +375,14 @@ async fn a_request_that_names_no_host_or_two_is_refused() {
         wire.sends(&text).await;
         let heard = wire.hears().await;
         assert_eq!(status(&heard), expected, "{version} {hosts}: {heard}");
+    }
+    for (host, expected) in [("A.example", "200"), ("b.example", "400")] {
+        let mut wire = Wire::to(&app).await;
+        let text = format!(
+            "GET http://a.example/healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        );
+        wire.sends(&text).await;
+        let heard = wire.hears().await;
+        assert_eq!(status(&heard), expected, "{host}: {heard}");
     }
 }
