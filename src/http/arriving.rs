@@ -75,7 +75,7 @@ mod tests {
         let (sender, mut pieces) = mpsc::channel(8);
         let pieces = stream::poll_fn(move |cx| pieces.poll_recv(cx));
         let conversation = Conversation::default();
-        conversation.begin();
+        conversation.ask();
         let body = Arriving::new(StreamBody::new(pieces), conversation.clone());
         (sender, conversation, body)
     }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn is_answered(conversation: &Conversation) {
-        conversation.begin();
+        conversation.ask();
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
     fn whoever_keeps_the_body_of_a_request_back_is_still_waiting() {
         let places = Places::new(2);
         let (slow, conversation) = take(&places, "192.0.2.1").unwrap();
-        conversation.begin();
+        conversation.ask();
         conversation.listen();
         let (whole, conversation) = take(&places, "192.0.2.1").unwrap();
         is_answered(&conversation);

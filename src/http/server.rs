@@ -162,7 +162,7 @@ async fn answer(
         conversation,
         place,
     } = guest;
-    conversation.begin();
+    conversation.ask();
     let mut request = request.map(|body| Body::new(Arriving::new(body, conversation.clone())));
     request.extensions_mut().insert(ConnectInfo(peer));
     if conversation.is_ambiguous() {

@@ -38,7 +38,7 @@ const ANSWERING: u8 = 2;
 
 impl Conversation {
     /// The head of a request is whole.
-    pub fn begin(&self) {
+    pub fn ask(&self) {
         self.0.requests.fetch_add(1, Ordering::AcqRel);
         self.0.turn.store(ANSWERING, Ordering::Release);
     }
@@ -225,7 +225,7 @@ mod tests {
             assert!(idle.is_err(), "cut off while idle");
             client.write_all(b"a whole head").await.unwrap();
             assert_eq!(server.read(&mut buffer).await.unwrap(), 12);
-            conversation.begin();
+            conversation.ask();
             conversation.listen();
             // So may the body, which has a limit of its own, and the answer.
             let body = tokio::time::timeout(LIMIT * 6, server.read(&mut buffer)).await;
@@ -247,7 +247,7 @@ mod tests {
             client.write_all(b"a whole head").await.unwrap();
             assert_eq!(server.read(&mut buffer).await.unwrap(), 12);
             // Nobody reads meanwhile.
-            conversation.begin();
+            conversation.ask();
             conversation.end();
             sleep(LIMIT / 2).await;
         }
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_body_that_is_let_go_of_late_says_nothing() {
         let conversation = Conversation::default();
-        conversation.begin();
+        conversation.ask();
         assert!(conversation.is_answering());
         conversation.listen();
         assert!(!conversation.is_answering() && !conversation.is_silent());

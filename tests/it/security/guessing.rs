@@ -7,8 +7,8 @@ use muster::limit::{Limit, Subject};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR, DISABLE_SECOND_FACTOR, LOG_IN,
-    PASSWORD, Person, SERVER, TestApp, VIEWER,
+    ACCOUNT_EVENTS, Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR,
+    DISABLE_SECOND_FACTOR, LOG_IN, PASSWORD, Person, SERVER, TestApp, VIEWER,
 };
 
 async fn start() -> TestApp {
@@ -349,4 +349,31 @@ async fn whoever_reads_the_mail_cannot_guess_the_code() {
     }
     // Each new password brought no new guesses.
     assert_eq!(wrong, 10);
+}
+
+#[tokio::test]
+async fn whoever_has_the_password_cannot_fill_the_history_with_missing_codes() {
+    let app = start().await;
+    let ada = app.admin("ada").await;
+    Authenticator::set_up(&ada, &app.clock).await;
+    let thief = ada.on_another_device();
+    let mut place = 0;
+    let mut tries = async |count: u32| {
+        for _ in 0..count {
+            place += 1;
+            let thief = thief.at_address(&format!("2001:db8:{place:x}:1::1"));
+            thief.logs_in().await.refused_with("SECOND_FACTOR_REQUIRED");
+        }
+    };
+    let told = async || {
+        let input = json!({ "filter": { "kind": ["SECOND_FACTOR_ASKED"] } });
+        let answer = ada.asks(ACCOUNT_EVENTS, input).await.succeeds();
+        answer.data("accountEvents.totalCount")
+    };
+    tries(62).await;
+    assert_eq!(told().await, 60);
+    app.clock.advance(TimeDelta::minutes(1));
+    tries(2).await;
+    assert_eq!(told().await, 61);
+    app.leaves_jobs();
 }
