@@ -51,6 +51,7 @@ mod tests {
             let is_same_octets = source(one).octets() == source(other).octets();
             assert_eq!(is_same_octets, is_same, "{one} {other}");
         }
+        assert!(source("203.0.113.7").is_somewhere() && !Source::of(None).is_somewhere());
         assert_eq!(Source::of(None), Source::of(None));
         assert_ne!(Source::of(None), source("203.0.113.7"));
     }
