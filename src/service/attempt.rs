@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::actor::Actor;
 use crate::entity::UserId;
 use crate::entity::user::Model as User;
@@ -24,6 +26,11 @@ use super::{Client, Context, second_factor};
 /// for nobody differs by some microseconds, such as those for reading a row, and takes a few
 /// milliseconds.
 const RESET_ANSWERED_AFTER: Duration = Duration::from_millis(50);
+
+/// A log-in that is refused for its login or password is answered at the next full step since it
+/// began: to read the row of somebody, and to note whose it is, takes a tenth of a millisecond, which
+/// hundreds of answers tell from reading nobody's.
+const REFUSED_AT_STEPS_OF: Duration = Duration::from_millis(50);
 
 /// A request to the GraphQL endpoint, of whoever turned out to have sent it.
 pub async fn request(cx: &Context, actor: &Actor, client: &Client) -> Result<()> {
@@ -43,6 +50,7 @@ pub async fn log_in(
     login: &str,
     verb: impl Future<Output = Result<LoggedIn>>,
 ) -> Result<LoggedIn> {
+    let began = Instant::now();
     let (name, source) = (login_key(login), source(cx));
     let by_account = (Limit::LogInByAccount, Subject::NameFrom(&name, source));
     let by_source = (Limit::LogInBySource, Subject::Source(source));
@@ -53,6 +61,13 @@ pub async fn log_in(
     match &outcome {
         Ok(opened) => forgive(cx, &opened.user, &[guess]).await,
         Err(error) => settle(cx, &guess, error).await,
+    }
+    if let Err(error) = &outcome
+        && is_refused_with(error, &[ProblemCode::InvalidCredentials])
+    {
+        let steps = began.elapsed().as_millis() / REFUSED_AT_STEPS_OF.as_millis() + 1;
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        tokio::time::sleep_until(began + REFUSED_AT_STEPS_OF.saturating_mul(steps)).await;
     }
     outcome
 }
