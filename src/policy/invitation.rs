@@ -36,26 +36,15 @@ pub fn vouches(inviter: &User) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::actor::{SignedInBy, Viewer};
-    use crate::entity::UserId;
+    use crate::policy::fixture::{OTHER, actor, user};
 
     #[test]
     fn only_admins_invite_and_only_what_is_open_is_taken_back() {
-        let viewer = |role| {
-            Actor::User(Viewer {
-                id: UserId(Uuid::from_u128(1)),
-                role,
-                lacks_second_factor: false,
-                signed_in_by: SignedInBy::SignUp,
-            })
-        };
         for (actor, may) in [
-            (viewer(Role::Employee), false),
-            (viewer(Role::Manager), false),
-            (viewer(Role::Admin), true),
+            (actor(Role::Employee), false),
+            (actor(Role::Manager), false),
+            (actor(Role::Admin), true),
             (Actor::System, true),
             (Actor::Anonymous, false),
             (Actor::Refused, false),
@@ -69,6 +58,17 @@ mod tests {
                 InvitationState::Expired,
             ] {
                 assert!(may_revoke(&actor, ended).is_err(), "{actor:?}, {ended:?}");
+            }
+        }
+    }
+    #[test]
+    fn an_invitation_is_worth_what_its_writer_may_do_now() {
+        use UserStatus::{Active, Deactivated, Pending, Rejected};
+        for role in [Role::Employee, Role::Manager, Role::Admin] {
+            for status in [Pending, Active, Rejected, Deactivated] {
+                let expected = role == Role::Admin && status == Active;
+                let inviter = user(OTHER, role, status);
+                assert_eq!(vouches(&inviter), expected, "{role:?} {status:?}");
             }
         }
     }

@@ -6,6 +6,8 @@
 pub mod account_event;
 pub mod api_token;
 pub mod delivery;
+#[cfg(test)]
+mod fixture;
 pub mod invitation;
 pub mod job_board;
 pub mod second_factor;

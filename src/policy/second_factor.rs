@@ -37,45 +37,9 @@ pub fn may_reset(actor: &Actor, user: &User) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-    use uuid::Uuid;
-
     use super::*;
-    use crate::actor::{SignedInBy, Viewer};
-    use crate::entity::user::PasswordHash;
-    use crate::entity::{UserId, UserStatus};
-
-    const VIEWER: UserId = UserId(Uuid::from_u128(1));
-    const OTHER: UserId = UserId(Uuid::from_u128(2));
-
-    fn actor(role: Role) -> Actor {
-        Actor::User(Viewer {
-            id: VIEWER,
-            role,
-            lacks_second_factor: false,
-            signed_in_by: SignedInBy::SignUp,
-        })
-    }
-
-    fn user(id: UserId, role: Role) -> User {
-        User {
-            id,
-            username: "someone".into(),
-            username_key: "someone".into(),
-            username_skeleton: "someone".into(),
-            email: "someone@example.com".into(),
-            email_key: "someone@example.com".into(),
-            email_verified_at: None,
-            password_hash: PasswordHash(String::new()),
-            first_name: None,
-            last_name: None,
-            role,
-            status: UserStatus::Active,
-            time_zone: "UTC".into(),
-            created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-        }
-    }
+    use crate::entity::UserStatus;
+    use crate::policy::fixture::{OTHER, VIEWER, actor, user};
 
     /// Viewer's role, target (self or other), target's role: may see, may reset.
     #[test]
@@ -91,14 +55,15 @@ mod tests {
             (Admin, OTHER, Manager, true, true),
             (Admin, OTHER, Admin, true, false),
         ] {
-            let (actor, user) = (actor(role), user(target, target_role));
+            let (actor, user) = (actor(role), user(target, target_role, UserStatus::Active));
             let row = (role, target, target_role);
             assert_eq!(may_see(&actor, &user), see, "see {row:?}");
             assert_eq!(may_reset(&actor, &user).is_ok(), reset, "reset {row:?}");
         }
+        let other = user(OTHER, Employee, UserStatus::Active);
         for nobody in [Actor::Anonymous, Actor::Refused] {
-            assert!(!may_see(&nobody, &user(OTHER, Employee)));
-            assert!(may_reset(&nobody, &user(OTHER, Employee)).is_err());
+            assert!(!may_see(&nobody, &other));
+            assert!(may_reset(&nobody, &other).is_err());
         }
     }
 

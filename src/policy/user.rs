@@ -122,43 +122,7 @@ pub fn may_decide(actor: &Actor, user: &User) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::SignedInBy;
-    use crate::entity::user::PasswordHash;
-    use crate::entity::{ApiTokenAccess, ApiTokenId, UserId};
-    use chrono::DateTime;
-    use uuid::Uuid;
-
-    const VIEWER: UserId = UserId(Uuid::from_u128(1));
-    const OTHER: UserId = UserId(Uuid::from_u128(2));
-
-    fn actor(role: Role) -> Actor {
-        Actor::User(Viewer {
-            id: VIEWER,
-            role,
-            lacks_second_factor: false,
-            signed_in_by: SignedInBy::SignUp,
-        })
-    }
-
-    fn user(id: UserId, role: Role, status: UserStatus) -> User {
-        User {
-            id,
-            username: "someone".into(),
-            username_key: "someone".into(),
-            username_skeleton: "someone".into(),
-            email: "someone@example.com".into(),
-            email_key: "someone@example.com".into(),
-            email_verified_at: None,
-            password_hash: PasswordHash(String::new()),
-            first_name: None,
-            last_name: None,
-            role,
-            status,
-            time_zone: "UTC".into(),
-            created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-        }
-    }
+    use crate::policy::fixture::{OTHER, VIEWER, actor, script, user};
 
     /// Viewer's role, target (self or other), target's role: may update, set the role, delete.
     #[test]
@@ -193,13 +157,7 @@ mod tests {
 
     #[test]
     fn a_script_cannot_change_what_its_owner_logs_in_with() {
-        let script = Actor::User(Viewer {
-            signed_in_by: SignedInBy::ApiToken {
-                id: ApiTokenId(Uuid::from_u128(3)),
-                access: ApiTokenAccess::Full,
-            },
-            ..*actor(Role::Admin).viewer().unwrap()
-        });
+        let script = script(Role::Admin);
         for (actor, id, expected) in [
             (script, VIEWER, false),
             (script, OTHER, true),
@@ -232,6 +190,47 @@ mod tests {
         let own = user(VIEWER, Role::Admin, UserStatus::Active);
         assert!(may_set_active(&actor(Role::Admin), &own).is_err());
         assert!(may_decide(&actor(Role::Admin), &own).is_err());
+    }
+
+    #[test]
+    fn nobody_is_made_an_admin_by_a_script() {
+        for role in [Role::Employee, Role::Manager, Role::Admin] {
+            let may = may_grant(&script(Role::Admin), role);
+            assert_eq!(may.is_ok(), role != Role::Admin);
+            for granter in [Actor::System, actor(Role::Admin), Actor::Anonymous] {
+                assert!(may_grant(&granter, role).is_ok(), "{granter:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mailed_link_is_for_whoever_was_let_in_or_waits_for_it() {
+        for (status, may) in [
+            (UserStatus::Pending, true),
+            (UserStatus::Active, true),
+            (UserStatus::Rejected, false),
+            (UserStatus::Deactivated, false),
+        ] {
+            let holder = user(VIEWER, Role::Employee, status);
+            assert_eq!(may_use_mailed_link(&holder), may, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn whether_an_address_is_confirmed_is_for_the_person_and_admins() {
+        let other = user(OTHER, Role::Employee, UserStatus::Pending);
+        let own = user(VIEWER, Role::Employee, UserStatus::Active);
+        for (actor, of_self, of_others) in [
+            (Actor::System, true, true),
+            (actor(Role::Admin), true, true),
+            (actor(Role::Manager), true, false),
+            (actor(Role::Employee), true, false),
+            (Actor::Anonymous, false, false),
+            (Actor::Refused, false, false),
+        ] {
+            assert_eq!(may_see_verification(&actor, &own), of_self, "{actor:?}");
+            assert_eq!(may_see_verification(&actor, &other), of_others, "{actor:?}");
+        }
     }
 
     #[test]
