@@ -169,6 +169,8 @@ mod tests {
             let verdict = may_update_log_in(&actor, &user);
             assert_eq!(verdict.is_ok(), expected, "{actor:?}");
         }
+        assert!(may_update_own_username(&script).is_err());
+        assert!(may_update_own_username(&actor(Role::Employee)).is_ok());
     }
 
     #[test]
