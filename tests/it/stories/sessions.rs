@@ -66,6 +66,16 @@ async fn a_life_that_is_made_shorter_is_shorter_for_the_sessions_there_are() {
 }
 
 #[tokio::test]
+async fn a_life_that_was_told_is_not_made_longer() {
+    let app = TestApp::start_with(&[("REFRESH_TOKEN_TTL", "1d")]).await;
+    let nico = app.employee("nico").await;
+    app.clock.advance(TimeDelta::days(1));
+    let laxer = app.restarts_with(&[]).await;
+    let nico = nico.at(&laxer);
+    nico.refreshes().await.refused_with("INVALID_TOKEN");
+}
+
+#[tokio::test]
 async fn a_log_in_that_ends_before_its_token_takes_the_token_with_it() {
     let app = TestApp::start_with(&[("SESSION_MAX_AGE", "5m"), ("REFRESH_TOKEN_TTL", "5m")]).await;
     let nico = app.employee("nico").await;
