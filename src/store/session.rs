@@ -245,3 +245,36 @@ pub async fn mark_refresh_token_used(tx: &Tx, token_hash: &str, now: DateTime<Ut
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_session_stands_for_its_own_user_while_it_lasts_and_they_are_active() {
+        let now: DateTime<Utc> = "2026-01-05T12:00:00Z".parse().unwrap();
+        let (owner, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
+        let second = TimeDelta::seconds(1);
+        for (status, user_id, expires_at, expected) in [
+            (UserStatus::Active, owner, now + second, true),
+            (UserStatus::Active, owner, now, false),
+            (UserStatus::Active, owner, now - second, false),
+            (UserStatus::Active, other, now + second, false),
+            (UserStatus::Deactivated, owner, now + second, false),
+            (UserStatus::Pending, owner, now + second, false),
+            (UserStatus::Rejected, other, now - second, false),
+        ] {
+            let standing = Standing {
+                user_id: owner,
+                role: Role::Employee,
+                status,
+                expires_at,
+                second_factor_enabled_at: None,
+            };
+            assert_eq!(standing.is_of(user_id, now), expected, "{standing:?}");
+        }
+    }
+}
