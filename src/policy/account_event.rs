@@ -19,19 +19,11 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::actor::{SignedInBy, Viewer};
     use crate::entity::{AccountEventId, AccountEventKind, UserId};
+    use crate::policy::fixture::actor;
 
     #[test]
     fn where_somebody_was_is_for_themselves_and_admins() {
-        let viewer = |role| {
-            Actor::User(Viewer {
-                id: UserId(Uuid::from_u128(1)),
-                role,
-                lacks_second_factor: false,
-                signed_in_by: SignedInBy::SignUp,
-            })
-        };
         let by = |actor_id: Option<u128>| AccountEvent {
             id: AccountEventId(Uuid::from_u128(9)),
             kind: AccountEventKind::RoleSet,
@@ -45,11 +37,11 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
         };
         for (actor, event, expected) in [
-            (viewer(Role::Employee), by(Some(1)), true),
-            (viewer(Role::Employee), by(None), true),
-            (viewer(Role::Employee), by(Some(2)), false),
-            (viewer(Role::Manager), by(Some(2)), false),
-            (viewer(Role::Admin), by(Some(2)), true),
+            (actor(Role::Employee), by(Some(1)), true),
+            (actor(Role::Employee), by(None), true),
+            (actor(Role::Employee), by(Some(2)), false),
+            (actor(Role::Manager), by(Some(2)), false),
+            (actor(Role::Admin), by(Some(2)), true),
             (Actor::System, by(Some(2)), true),
             (Actor::Anonymous, by(Some(2)), false),
             (Actor::Refused, by(Some(2)), false),

@@ -27,17 +27,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::actor::{SignedInBy, Viewer};
     use crate::entity::{ApiTokenAccess, ApiTokenId, UserId};
-
-    fn actor(role: Role) -> Actor {
-        Actor::User(Viewer {
-            id: UserId(Uuid::from_u128(1)),
-            role,
-            lacks_second_factor: false,
-            signed_in_by: SignedInBy::SignUp,
-        })
-    }
+    use crate::policy::fixture::actor;
 
     #[test]
     fn a_token_is_at_most_as_mighty_as_whoever_makes_it() {

@@ -46,17 +46,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::actor::{SignedInBy, Viewer};
-    use crate::entity::{DeliveryId, MailKind, UserId};
-
-    fn viewer(role: Role) -> Actor {
-        Actor::User(Viewer {
-            id: UserId(Uuid::from_u128(1)),
-            role,
-            lacks_second_factor: false,
-            signed_in_by: SignedInBy::SignUp,
-        })
-    }
+    use crate::entity::{DeliveryId, MailKind};
+    use crate::policy::fixture::actor;
 
     fn delivery(state: DeliveryState) -> Delivery {
         let now = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -88,9 +79,9 @@ mod tests {
     fn only_admins_manage_mails() {
         for (actor, may) in [
             (Actor::System, true),
-            (viewer(Role::Admin), true),
-            (viewer(Role::Manager), false),
-            (viewer(Role::Employee), false),
+            (actor(Role::Admin), true),
+            (actor(Role::Manager), false),
+            (actor(Role::Employee), false),
             (Actor::Anonymous, false),
             (Actor::Refused, false),
         ] {
@@ -103,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_being_sent_is_left_alone_and_what_is_over_cannot_be_called_off() {
-        let admin = viewer(Role::Admin);
+        let admin = actor(Role::Admin);
         for (state, resend, cancel) in [
             (DeliveryState::Due, true, true),
             (DeliveryState::Sending, false, false),

@@ -61,6 +61,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn an_invitation_is_worth_what_its_writer_may_do_now() {
         use UserStatus::{Active, Deactivated, Pending, Rejected};

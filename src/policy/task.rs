@@ -54,14 +54,10 @@ pub fn is_assignable(user: &User) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::{SignedInBy, Viewer};
-    use crate::entity::user::PasswordHash;
     use crate::entity::{TaskId, TaskStatus, UserId};
+    use crate::policy::fixture::{OTHER, VIEWER, actor, user};
     use chrono::DateTime;
     use uuid::Uuid;
-
-    const VIEWER: UserId = UserId(Uuid::from_u128(1));
-    const OTHER: UserId = UserId(Uuid::from_u128(2));
 
     fn task(assignee_id: Option<UserId>) -> Task {
         Task {
@@ -92,12 +88,7 @@ mod tests {
             (Role::Admin, Some(OTHER), true, true),
             (Role::Admin, None, true, true),
         ] {
-            let actor = Actor::User(Viewer {
-                id: VIEWER,
-                role,
-                lacks_second_factor: false,
-                signed_in_by: SignedInBy::SignUp,
-            });
+            let actor = actor(role);
             let task = task(assignee);
             assert_eq!(
                 may_set_status(&actor, &task).is_ok(),
@@ -116,23 +107,6 @@ mod tests {
 
     #[test]
     fn tasks_are_for_active_employees_and_managers() {
-        let user = |role, status| User {
-            id: OTHER,
-            username: "someone".into(),
-            username_key: "someone".into(),
-            username_skeleton: "someone".into(),
-            email: "someone@example.com".into(),
-            email_key: "someone@example.com".into(),
-            email_verified_at: None,
-            password_hash: PasswordHash(String::new()),
-            first_name: None,
-            last_name: None,
-            role,
-            status,
-            time_zone: "UTC".into(),
-            created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-        };
         for (role, status, expected) in [
             (Role::Employee, UserStatus::Active, true),
             (Role::Manager, UserStatus::Active, true),
@@ -141,7 +115,7 @@ mod tests {
             (Role::Manager, UserStatus::Deactivated, false),
             (Role::Employee, UserStatus::Rejected, false),
         ] {
-            let user = user(role, status);
+            let user = user(OTHER, role, status);
             assert_eq!(is_assignable(&user), expected, "{role:?} {status:?}");
         }
     }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
-use super::change::changed;
+use super::change::update_if;
 use super::{Source, Tx, prune};
 use crate::entity::email_confirmation::{Column, Entity, Model};
 use crate::entity::{EmailConfirmationId, UserId};
@@ -49,14 +49,11 @@ pub async fn update_if_open(
     after: &Model,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let result = Entity::update_many()
-        .set(changed::<Entity>(before, after))
-        .filter(Column::Id.eq(before.id))
-        .filter(Column::EndedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now))
-        .exec(tx.connection())
-        .await?;
-    Ok(result.rows_affected == 1)
+    let is_open = Condition::all()
+        .add(Column::Id.eq(before.id))
+        .add(Column::EndedAt.is_null())
+        .add(Column::ExpiresAt.gt(now));
+    update_if::<Entity>(tx, before, after, is_open).await
 }
 
 /// Ends this one; false when it has ended or expired already.

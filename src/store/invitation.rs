@@ -8,7 +8,7 @@ use sea_orm::{
     QueryFilter, QuerySelect, Select,
 };
 
-use super::change::changed;
+use super::change::update_if;
 use super::page::newest_first;
 use super::visible::nothing;
 use super::{Page, Source, Tx, Window, prune, visible};
@@ -118,13 +118,8 @@ pub async fn update_if_open(
     after: &Model,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let result = Entity::update_many()
-        .set(changed::<Entity>(before, after))
-        .filter(Column::Id.eq(before.id))
-        .filter(is_in(InvitationState::Pending, now))
-        .exec(tx.connection())
-        .await?;
-    Ok(result.rows_affected == 1)
+    let is_open = is_in(InvitationState::Pending, now).add(Column::Id.eq(before.id));
+    update_if::<Entity>(tx, before, after, is_open).await
 }
 
 /// Takes back whatever is open for this address.

@@ -13,6 +13,10 @@ use crate::support::{
 
 const NEW_PASSWORD: &str = "quiet Harbour 91 lanterns";
 
+/// To that of somebody else.
+const CHANGED_PASSWORD: &str = "UPDATE users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$\
+     c29tZXRoaW5nIGVsc2U$nT0zF0mJxN6zQ5w1f6hYb2lXoX0p1v7n7Yy3lqz4m5A' WHERE username = 'nico'";
+
 fn api_token() -> Value {
     json!({ "input": { "name": "nightly", "access": "FULL", "currentPassword": PASSWORD } })
 }
@@ -129,9 +133,7 @@ async fn logs_in_amid(change: &str) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_gets_in_by_a_password_that_was_changed_while_it_was_checked() {
-    let of_somebody_else = "UPDATE users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$\
-         c29tZXRoaW5nIGVsc2U$nT0zF0mJxN6zQ5w1f6hYb2lXoX0p1v7n7Yy3lqz4m5A' WHERE username = 'nico'";
-    let answer = logs_in_amid(of_somebody_else).await;
+    let answer = logs_in_amid(CHANGED_PASSWORD).await;
     answer.refused_with("INVALID_CREDENTIALS");
 }
 
@@ -148,9 +150,7 @@ async fn a_password_that_was_changed_meanwhile_proves_nothing() {
     let mut lock = RowLock::of_user(&app, "nico").await;
     let late = queues(&nico, CREATE_API_TOKEN, api_token());
     lock.has_waiting(1).await;
-    let of_somebody_else = "UPDATE users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$\
-         c29tZXRoaW5nIGVsc2U$nT0zF0mJxN6zQ5w1f6hYb2lXoX0p1v7n7Yy3lqz4m5A' WHERE username = 'nico'";
-    assert_eq!(lock.does(of_somebody_else).await, 1);
+    assert_eq!(lock.does(CHANGED_PASSWORD).await, 1);
     lock.release().await;
     let answer = late.await.unwrap();
     answer.refused_for(&["input.currentPassword INVALID_CREDENTIALS"]);
