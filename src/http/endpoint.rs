@@ -3,32 +3,29 @@
 //! mutations by GET and from plain text, and shows its parser's errors; this one
 //! decides all of that itself.
 
-use std::error::Error as _;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use async_graphql::Response as GraphqlResponse;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Response as GraphqlResponse, Value};
-use async_graphql_axum::GraphQLResponse;
 use axum::Extension;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::json;
 use tracing::Instrument;
 
+use super::Shared;
 use super::accept::MediaType;
+use super::answer::{mutation_by_get, not_acceptable, refuse, write};
+use super::body::{discard, read};
 use super::caller::Visitor;
 use super::cookie::browser_session;
 use super::layers::RequestId;
-use super::params::{Malformed, Params};
-use super::{BODY_MAX, Shared};
+use super::params::Params;
 use crate::error::Error;
 use crate::graphql::{self, Caller, error, limits};
 use crate::metrics::{Answered, counting_statements};
@@ -38,9 +35,6 @@ use crate::metrics::{Answered, counting_statements};
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Whoever takes longer over a body is looked up again: their session may have ended.
 const BODY_IS_LATE_AFTER: Duration = Duration::from_secs(1);
-
-/// How long the body of a request that is refused already is waited for.
-const DISCARDED_FOR: Duration = Duration::from_secs(1);
 
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
@@ -62,7 +56,7 @@ pub(super) async fn post(
         }
     };
     let began = tokio::time::Instant::now();
-    let params = match read(&incoming.headers, body).await {
+    let params = match read(&incoming.headers, body, TIME_LIMIT).await {
         Ok(body) => Params::from_body(&incoming.headers, &body),
         Err(malformed) => Err(malformed),
     };
@@ -70,51 +64,6 @@ pub(super) async fn post(
     match params {
         Ok(params) => Box::pin(answer(&shared, incoming, params)).await,
         Err(malformed) => refuse(media_type, &malformed),
-    }
-}
-
-/// Takes off the wire what is there of a body that nobody wants: closing a connection with something
-/// unread on it can take the answer away with it (RFC 9112, section 9.6).
-async fn discard(body: Body) {
-    let mut body = Limited::new(body, BODY_MAX);
-    let all = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _in_time = tokio::time::timeout(DISCARDED_FOR, all).await;
-}
-
-/// The whole body, if it is within bounds and arrives in time.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Malformed> {
-    let malformed = |status, message| Malformed {
-        status,
-        code: error::BAD_USER_INPUT,
-        message,
-    };
-    let too_large = || {
-        let message = "The body is larger than 256 KiB.";
-        malformed(StatusCode::PAYLOAD_TOO_LARGE, message)
-    };
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > BODY_MAX) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(TIME_LIMIT, to_bytes(body, BODY_MAX)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error))
-            if error
-                .source()
-                .is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) =>
-        {
-            Err(too_large())
-        }
-        Ok(Err(_)) => Err(malformed(
-            StatusCode::BAD_REQUEST,
-            "The body was cut short.",
-        )),
-        Err(_) => Err(malformed(
-            StatusCode::REQUEST_TIMEOUT,
-            "The body did not arrive in time.",
-        )),
     }
 }
 
@@ -324,117 +273,6 @@ fn is_mutation(document: &ExecutableDocument, name: Option<&str>) -> bool {
 
 fn failed(error: Error) -> GraphqlResponse {
     GraphqlResponse::from_errors(vec![error::failure(error)])
-}
-
-fn write(media_type: MediaType, response: GraphqlResponse) -> Response {
-    // Before anything was executed there is no data, not even null; whatever failed while
-    // executing has a path.
-    let was_executed =
-        response.is_ok() || response.errors.iter().any(|error| !error.path.is_empty());
-    let status = status(media_type, &response, was_executed);
-    let retry_after = retry_after(&response);
-    let mut answer = if was_executed {
-        GraphQLResponse::from(response).into_response()
-    } else {
-        axum::Json(json!({ "errors": response.errors })).into_response()
-    };
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media_type.header());
-    // Set here, since async-graphql offers a Cache-Control of its own.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("Accept, Authorization"),
-    );
-    if status == StatusCode::TOO_MANY_REQUESTS
-        && let Some(seconds) = retry_after
-    {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    answer
-}
-
-/// By the draft: with the older media type, 200 to all that is well-formed; with the newer one the
-/// status tells, when there is nothing in the answer but errors.
-fn status(media_type: MediaType, response: &GraphqlResponse, was_executed: bool) -> StatusCode {
-    let nothing_answered = match &response.data {
-        Value::Null => true,
-        Value::Object(fields) => !fields.is_empty() && fields.values().all(|v| *v == Value::Null),
-        _ => false,
-    };
-    if response.is_ok() || !nothing_answered {
-        return StatusCode::OK;
-    }
-    let all_are = |code: &str| {
-        response
-            .errors
-            .iter()
-            .all(|failure| error::code(failure) == Some(code))
-    };
-    if all_are("RATE_LIMITED") {
-        return StatusCode::TOO_MANY_REQUESTS;
-    }
-    if media_type == MediaType::Json {
-        return StatusCode::OK;
-    }
-    if all_are("UNAUTHENTICATED") {
-        StatusCode::UNAUTHORIZED
-    } else if was_executed {
-        StatusCode::OK
-    } else if all_are("UNAVAILABLE") {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else if all_are("INTERNAL_SERVER_ERROR") {
-        StatusCode::INTERNAL_SERVER_ERROR
-    } else {
-        StatusCode::BAD_REQUEST
-    }
-}
-
-fn retry_after(response: &GraphqlResponse) -> Option<u64> {
-    response
-        .errors
-        .iter()
-        .filter_map(
-            |error| match error.extensions.as_ref()?.get("retryAfter")? {
-                Value::Number(seconds) => seconds.as_u64(),
-                _ => None,
-            },
-        )
-        .max()
-}
-
-fn refuse(media_type: MediaType, malformed: &Malformed) -> Response {
-    let body = json!({
-        "errors": [{ "message": malformed.message, "extensions": { "code": malformed.code } }]
-    });
-    let mut answer = (malformed.status, axum::Json(body)).into_response();
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, media_type.header());
-    answer
-}
-
-fn mutation_by_get(media_type: MediaType) -> Response {
-    let malformed = Malformed {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        code: "BAD_USER_INPUT",
-        message: "GET runs queries only: send mutations by POST.",
-    };
-    let mut answer = refuse(media_type, &malformed);
-    answer
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static("POST"));
-    answer
-}
-
-fn not_acceptable() -> Response {
-    let malformed = Malformed {
-        status: StatusCode::NOT_ACCEPTABLE,
-        code: "BAD_USER_INPUT",
-        message: "Accept application/graphql-response+json or application/json.",
-    };
-    refuse(MediaType::Json, &malformed)
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 //! answer has a request id, the log has the rest.
 
 mod accept;
+mod answer;
 mod arriving;
+mod body;
 mod caller;
 mod cookie;
 mod endpoint;

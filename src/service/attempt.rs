@@ -22,15 +22,10 @@ use super::input::login_key;
 use super::session::LoggedIn;
 use super::{Client, Context, second_factor};
 
-/// A request for a mailed link is answered no sooner than this: what there is to do for somebody and
-/// for nobody differs by some microseconds, such as those for reading a row, and takes a few
-/// milliseconds.
-const RESET_ANSWERED_AFTER: Duration = Duration::from_millis(50);
-
-/// A log-in that is refused for its login or password is answered at the next full step since it
-/// began: to read the row of somebody, and to note whose it is, takes a tenth of a millisecond, which
-/// hundreds of answers tell from reading nobody's.
-const REFUSED_AT_STEPS_OF: Duration = Duration::from_millis(50);
+/// What must not tell by its time whether there is somebody is answered at the next full step since it
+/// began: to read the row of somebody, and to note whose it is, takes a tenth of a millisecond more than
+/// reading nobody's, which hundreds of answers tell.
+const ANSWERED_AT_STEPS_OF: Duration = Duration::from_millis(50);
 
 /// A request to the GraphQL endpoint, of whoever turned out to have sent it.
 pub async fn request(cx: &Context, actor: &Actor, client: &Client) -> Result<()> {
@@ -65,11 +60,15 @@ pub async fn log_in(
     if let Err(error) = &outcome
         && is_refused_with(error, &[ProblemCode::InvalidCredentials])
     {
-        let steps = began.elapsed().as_millis() / REFUSED_AT_STEPS_OF.as_millis() + 1;
-        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        tokio::time::sleep_until(began + REFUSED_AT_STEPS_OF.saturating_mul(steps)).await;
+        next_full_step(began).await;
     }
     outcome
+}
+
+async fn next_full_step(began: Instant) {
+    let steps = began.elapsed().as_millis() / ANSWERED_AT_STEPS_OF.as_millis() + 1;
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    tokio::time::sleep_until(began + ANSWERED_AT_STEPS_OF.saturating_mul(steps)).await;
 }
 
 /// Lets a guess at a password begin that neither the wrong ones before it nor the mass of all log-ins
@@ -137,12 +136,14 @@ pub async fn request_password_reset<T>(
     email: &str,
     verb: impl Future<Output = Result<T>>,
 ) -> Result<T> {
+    let began = Instant::now();
     let name = login_key(email);
     let by_address = (Limit::PasswordResetByAddress, Subject::Name(&name));
     let by_source = (Limit::PasswordResetBySource, Subject::Source(source(cx)));
     take(cx, [by_address, by_source]).await?;
-    let (answer, ()) = tokio::join!(verb, tokio::time::sleep(RESET_ANSWERED_AFTER));
-    answer
+    let outcome = verb.await;
+    next_full_step(began).await;
+    outcome
 }
 
 /// Whoever holds the mailed link is the owner: wrong guesses at the old password are forgotten.

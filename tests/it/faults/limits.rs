@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::program::{House, Server};
 use crate::support::servers::RedisServer;
-use crate::support::{Answer, LOG_IN, PASSWORD, Person, TestDatabase};
+use crate::support::{Answer, CHANGE_PASSWORD, LOG_IN, PASSWORD, Person, TestDatabase};
 
 struct Scene {
     _house: House,
@@ -188,6 +188,101 @@ async fn guesses_at_one_server_hold_up_the_other_and_so_does_their_end() {
         assert!(seen.guesses <= 2 * seen.most, "{}", seen.guesses);
     }
     panic!("Redis was never fast enough");
+}
+
+/// Asks, and waits as it is told to, until it is told to wait for so many seconds.
+async fn until_it_waits_for(seconds: u64, asks: impl AsyncFn(usize) -> Answer) {
+    for number in 0..20 {
+        let answer = asks(number).await;
+        let wait = answer.wait().map(i64::unsigned_abs).unwrap_or_default();
+        if wait >= seconds {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+    }
+    panic!("it never had to wait for {seconds} s");
+}
+
+/// Plays until Redis was asked throughout: on a busy machine, a server may find that it takes too long.
+async fn undisturbed<T>(play: impl AsyncFn(&Scene) -> T) -> T {
+    for _ in 0..5 {
+        let redis = RedisServer::start();
+        let scene = scene(&redis).await;
+        let complaints = scene.complaints();
+        let seen = play(&scene).await;
+        if scene.complaints() == complaints {
+            return seen;
+        }
+    }
+    panic!("Redis was never fast enough");
+}
+
+/// The admin, with the same session at both servers.
+async fn ada_at_both(scene: &Scene) -> [Person; 2] {
+    let ada = scene.ada_at(0, "203.0.113.7");
+    ada.logs_in().await.succeeds();
+    let token = ada.tokens().access.unwrap();
+    let other = scene.ada_at(1, "203.0.113.7").with_access_token(&token);
+    [ada, other]
+}
+
+async fn changes_password(person: &Person, from: &str, to: &str) -> Answer {
+    let input = json!({ "currentPassword": from, "newPassword": to });
+    person
+        .asks(CHANGE_PASSWORD, json!({ "input": input }))
+        .await
+}
+
+#[tokio::test]
+async fn a_server_that_saw_none_of_a_sessions_guesses_holds_them_up() {
+    let wait = undisturbed(async |scene| {
+        let [one, other] = ada_at_both(scene).await;
+        let guesses =
+            |person| changes_password(person, "a wrong guess", "quiet Harbour 91 lanterns");
+        until_it_waits_for(8, async |_| guesses(&one).await).await;
+        guesses(&other).await.wait()
+    });
+    assert!(wait.await.is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_saw_none_of_the_strangers_guesses_holds_them_up() {
+    let wait = undisturbed(async |scene| {
+        let guesses = async |server: usize, number: usize| {
+            let bot = scene.ada_at(server, &format!("2001:db8:{number:x}::1"));
+            let input = json!({ "login": "ada", "password": "a wrong guess" });
+            bot.asks(LOG_IN, json!({ "input": input })).await
+        };
+        until_it_waits_for(8, async |number| guesses(0, number).await).await;
+        guesses(1, 99).await.wait()
+    });
+    assert!(wait.await.is_some());
+}
+
+#[tokio::test]
+async fn what_was_forgiven_at_one_server_and_what_was_no_guess_holds_up_nobody_at_the_other() {
+    let answers = undisturbed(async |scene| {
+        let [one, other] = ada_at_both(scene).await;
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers
+                .push(changes_password(&one, "a wrong guess", "quiet Harbour 91 lanterns").await);
+        }
+        // The password is right, and the new one is not: that was no wrong guess.
+        for _ in 0..2 {
+            answers.push(changes_password(&other, PASSWORD, "short").await);
+        }
+        let renamed = "amber Canal 57 windmills";
+        answers.push(changes_password(&other, PASSWORD, renamed).await);
+        for _ in 0..3 {
+            answers
+                .push(changes_password(&one, "a wrong guess", "quiet Harbour 91 lanterns").await);
+        }
+        answers
+    });
+    for answer in answers.await {
+        assert_eq!(answer.wait(), None);
+    }
 }
 
 #[tokio::test]

@@ -44,15 +44,6 @@ impl Botnet {
     }
 }
 
-#[track_caller]
-fn wait(answer: &Answer) -> Option<i64> {
-    let errors = answer.errors();
-    let error = errors.first()?;
-    assert_eq!(error["extensions"]["code"], "RATE_LIMITED");
-    assert_eq!(answer.http_status(), 429);
-    error["extensions"]["retryAfter"].as_i64()
-}
-
 #[tokio::test]
 async fn pauses_grow_and_known_and_unknown_accounts_behave_alike() {
     let app = start().await;
@@ -70,7 +61,7 @@ async fn pauses_grow_and_known_and_unknown_accounts_behave_alike() {
             seen.push((answer.http_status(), answer.text().to_owned(), statements));
             if login == "nobody" {
                 assert_eq!(seen[0], seen[1]);
-                match wait(&answer) {
+                match answer.wait() {
                     Some(seconds) => {
                         pauses.push(seconds);
                         app.clock.advance(TimeDelta::seconds(seconds));
@@ -86,7 +77,7 @@ async fn pauses_grow_and_known_and_unknown_accounts_behave_alike() {
     assert_eq!(pauses[10..40], [900; 30]);
     assert_eq!(pauses[40..], [86_400]);
     // After the day it begins anew.
-    assert_eq!(wait(&botnet.guesses_at("ada").await), None);
+    assert_eq!(botnet.guesses_at("ada").await.wait(), None);
 }
 
 #[tokio::test]
@@ -111,7 +102,7 @@ async fn strangers_do_not_lock_the_owner_out() {
     botnet.spoils("ada").await;
     // A source that the account does not know waits like any stranger, the right password or not.
     let new_place = ada.on_another_device().at_address("203.0.113.99");
-    assert!(wait(&new_place.logs_in().await).is_some());
+    assert!(new_place.logs_in().await.wait().is_some());
     // Until the owner shows by mail who they are.
     new_place.forgets_password().await;
     app.runs_all_jobs().await;
@@ -140,15 +131,15 @@ async fn a_known_source_is_held_to_its_own_failures() {
     botnet.spoils("ada").await;
     here.logs_in().await.refused_with("INVALID_CREDENTIALS");
     here.logs_in().await.refused_with("INVALID_CREDENTIALS");
-    assert_eq!(wait(&here.logs_in().await), Some(1));
+    assert_eq!(here.logs_in().await.wait(), Some(1));
     app.clock.advance(TimeDelta::seconds(1));
     botnet.spoils("ada").await;
     here.logs_in().await.refused_with("INVALID_CREDENTIALS");
-    assert_eq!(wait(&here.logs_in().await), Some(2));
+    assert_eq!(here.logs_in().await.wait(), Some(2));
     // A session that has ended makes no place known.
     app.clock.advance(TimeDelta::days(100));
     botnet.spoils("ada").await;
-    assert!(wait(&ada.on_another_device().logs_in().await).is_some());
+    assert!(ada.on_another_device().logs_in().await.wait().is_some());
 }
 
 #[tokio::test]
@@ -160,7 +151,7 @@ async fn a_right_password_forgets_the_wrong_ones() {
     for _ in 0..3 {
         for login in ["ada", "ada@example.com"] {
             for _ in 0..9 {
-                assert_eq!(wait(&botnet.guesses_at(login).await), None);
+                assert_eq!(botnet.guesses_at(login).await.wait(), None);
             }
         }
         // By either name.
@@ -172,7 +163,7 @@ async fn a_right_password_forgets_the_wrong_ones() {
     app.leaves_jobs();
     for _ in 0..3 {
         for _ in 0..9 {
-            assert_eq!(wait(&botnet.guesses_at("nico").await), None);
+            assert_eq!(botnet.guesses_at("nico").await.wait(), None);
         }
         nico.logs_in().await.refused_with("NOT_APPROVED");
     }
@@ -186,7 +177,7 @@ async fn the_mass_of_all_log_ins_is_bounded_and_does_not_keep_people_at_home_out
     let all = [(Limit::LogInByStrangers, Subject::Everybody)];
     while app.cx.limiter.take(all).await.is_ok() {}
     let elsewhere = ada.on_another_device().at_address("203.0.113.99");
-    assert_eq!(wait(&elsewhere.logs_in().await), Some(1));
+    assert_eq!(elsewhere.logs_in().await.wait(), Some(1));
     ada.logs_in().await.succeeds();
     elsewhere.asks(SERVER, json!({})).await.succeeds();
     app.clock.advance(TimeDelta::milliseconds(50));
@@ -206,12 +197,12 @@ async fn whoever_found_an_open_session_cannot_guess_its_password() {
         answer.refused_with("INVALID_CREDENTIALS");
     }
     let answer = guess(PASSWORD, "quiet Harbour 91 lanterns").await;
-    assert_eq!(wait(&answer), Some(1));
+    assert_eq!(answer.wait(), Some(1));
     app.clock.advance(TimeDelta::seconds(1));
     let answer = guess("a wrong guess", "quiet Harbour 91 lanterns").await;
     answer.refused_with("INVALID_CREDENTIALS");
     let answer = guess("a wrong guess", "quiet Harbour 91 lanterns").await;
-    assert_eq!(wait(&answer), Some(2));
+    assert_eq!(answer.wait(), Some(2));
     app.clock.advance(TimeDelta::minutes(1));
     let answer = guess(PASSWORD, "quiet Harbour 91 lanterns").await;
     answer.succeeds();
@@ -240,7 +231,7 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
         // The password is half of what it takes, and makes nothing be forgotten.
         guess(None).await.refused_with("SECOND_FACTOR_REQUIRED");
     }
-    assert_eq!(wait(&guess(Some("000000")).await), Some(1));
+    assert_eq!(guess(Some("000000")).await.wait(), Some(1));
     // Nor is anything forgotten in a session that was found open, or by a new password.
     let stolen = ada.at_address("203.0.113.200");
     let wrong_code =
@@ -248,7 +239,7 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
     let answer = stolen
         .asks(DISABLE_SECOND_FACTOR, wrong_code(PASSWORD))
         .await;
-    assert_eq!(wait(&answer), Some(1));
+    assert_eq!(answer.wait(), Some(1));
     let new_password = "quiet Harbour 91 lanterns";
     let input = json!({ "currentPassword": PASSWORD, "newPassword": new_password });
     let answer = stolen
@@ -258,7 +249,7 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
     let answer = stolen
         .asks(DISABLE_SECOND_FACTOR, wrong_code(new_password))
         .await;
-    assert_eq!(wait(&answer), Some(1));
+    assert_eq!(answer.wait(), Some(1));
     app.leaves_jobs();
 }
 
@@ -275,7 +266,7 @@ async fn guesses_at_the_code_do_not_lock_the_owner_out() {
         let thief = thief.at_address(&format!("2001:db8:{place:x}:1::1"));
         let answer = thief.logs_in_with("000000").await;
         if answer.code().is_some() {
-            assert!(wait(&answer).is_some());
+            assert!(answer.wait().is_some());
             break;
         }
         answer.refused_for(&["input.code INVALID_CODE"]);
@@ -291,7 +282,7 @@ async fn guesses_at_the_code_do_not_lock_the_owner_out() {
         // At a new place the app has to wait, and a recovery code has not.
         spoils().await;
         let new_place = ada.on_another_device().at_address("198.51.100.1");
-        assert!(wait(&new_place.logs_in_with(&phone.code()).await).is_some());
+        assert!(new_place.logs_in_with(&phone.code()).await.wait().is_some());
     }
     let new_place = ada.on_another_device().at_address("198.51.100.2");
     let code = &phone.recovery_codes[0];
@@ -309,7 +300,7 @@ async fn whoever_found_an_open_session_keeps_nobody_from_logging_in_by_wrong_cod
         answer.refused_for(&["input.code INVALID_CODE"]);
         if guesses >= 5 {
             let answer = nico.asks(CONFIRM_SECOND_FACTOR, confirm.clone()).await;
-            assert_eq!(wait(&answer), Some(1 << (guesses - 5)));
+            assert_eq!(answer.wait(), Some(1 << (guesses - 5)));
             app.clock.advance(TimeDelta::seconds(1 << (guesses - 5)));
             // What may be tried at all has filled up again.
             app.clock.advance(TimeDelta::minutes(1));
@@ -340,7 +331,7 @@ async fn whoever_reads_the_mail_cannot_guess_the_code() {
             let place = format!("2001:db8:{wrong:x}:{round}::1");
             let answer = thief.at_address(&place).logs_in_with("000000").await;
             if answer.code().is_some() {
-                assert!(wait(&answer).is_some());
+                assert!(answer.wait().is_some());
                 break;
             }
             answer.refused_for(&["input.code INVALID_CODE"]);

@@ -110,6 +110,16 @@ impl Answer {
             .map(str::to_owned)
     }
 
+    /// For how many seconds whoever asked too often has to wait; None of an answer without errors.
+    #[track_caller]
+    pub fn wait(&self) -> Option<i64> {
+        let errors = self.errors();
+        let error = errors.first()?;
+        assert_eq!(error["extensions"]["code"], "RATE_LIMITED");
+        assert_eq!(self.http_status(), 429);
+        error["extensions"]["retryAfter"].as_i64()
+    }
+
     /// What the form got wrong, such as `input.email EMAIL_TAKEN`.
     #[track_caller]
     pub fn user_errors(&self) -> Vec<String> {
