@@ -15,7 +15,7 @@ use crate::limit::Limiter;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
-use crate::service::{Client, Context};
+use crate::service::{Context, Process};
 use crate::store::{self, Address, Db, JobPool};
 use crate::worker::{self, Worker};
 use crate::worker_health::WorkerHealth;
@@ -94,7 +94,7 @@ impl App {
         } else {
             Limiter::off()
         };
-        let cx = Context {
+        let cx = Context::new(Process {
             db,
             clock,
             generator,
@@ -107,8 +107,7 @@ impl App {
             limiter,
             metrics,
             worker_health: WorkerHealth::default(),
-            client: Client::default(),
-        };
+        });
         let board = cx.db.job_board_pool().map_err(|error| error.to_string())?;
         Ok(Self {
             cx,

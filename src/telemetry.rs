@@ -185,16 +185,16 @@ impl<W: Write> Write for OneLine<W> {
         };
         let mut line = String::with_capacity(text.len());
         while let Some(character) = rest.chars().next() {
-            let style = STYLES.iter().find(|style| rest.starts_with(**style));
-            let taken = match style {
-                Some(style) if self.styled => {
-                    line.push_str(style);
-                    style.len()
-                }
-                _ => {
-                    push_printable(&mut line, character);
-                    character.len_utf8()
-                }
+            let style = match character {
+                '\x1b' if self.styled => STYLES.iter().find(|style| rest.starts_with(**style)),
+                _ => None,
+            };
+            let taken = if let Some(style) = style {
+                line.push_str(style);
+                style.len()
+            } else {
+                push_printable(&mut line, character);
+                character.len_utf8()
             };
             rest = &rest[taken..];
         }

@@ -1,7 +1,16 @@
 //! Which of the two response media types of GraphQL over HTTP the client wants.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use mime::Mime;
+
+use super::params::Malformed;
+use crate::graphql::error;
+
+pub(super) const NOT_ACCEPTABLE: Malformed = Malformed {
+    status: StatusCode::NOT_ACCEPTABLE,
+    code: error::BAD_USER_INPUT,
+    message: "Accept application/graphql-response+json or application/json.",
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {

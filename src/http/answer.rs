@@ -97,27 +97,10 @@ pub(super) fn refuse(media_type: MediaType, malformed: &Malformed) -> Response {
     answer
         .headers_mut()
         .insert(header::CONTENT_TYPE, media_type.header());
+    if malformed.status == StatusCode::METHOD_NOT_ALLOWED {
+        answer
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
     answer
-}
-
-pub(super) fn mutation_by_get(media_type: MediaType) -> Response {
-    let malformed = Malformed {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        code: error::BAD_USER_INPUT,
-        message: "GET runs queries only: send mutations by POST.",
-    };
-    let mut answer = refuse(media_type, &malformed);
-    answer
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static("POST"));
-    answer
-}
-
-pub(super) fn not_acceptable() -> Response {
-    let malformed = Malformed {
-        status: StatusCode::NOT_ACCEPTABLE,
-        code: error::BAD_USER_INPUT,
-        message: "Accept application/graphql-response+json or application/json.",
-    };
-    refuse(MediaType::Json, &malformed)
 }

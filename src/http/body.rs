@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::BODY_MAX;
 use super::params::Malformed;
+use super::{BODY_MAX, TIME_LIMIT};
 use crate::graphql::error;
 
 /// How long the body of a request that is refused already is waited for.
@@ -23,28 +23,26 @@ pub(super) async fn discard(body: Body) {
     let _in_time = tokio::time::timeout(DISCARDED_FOR, all).await;
 }
 
-/// The whole body, if it is within bounds and arrives in time.
-pub(super) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    time_limit: Duration,
-) -> Result<Bytes, Malformed> {
+/// The whole body, if it is no larger than `max` bytes and arrives in time.
+pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Malformed> {
     let malformed = |status, message| Malformed {
         status,
         code: error::BAD_USER_INPUT,
         message,
     };
     let too_large = || {
-        let message = "The body is larger than 256 KiB.";
+        let message =
+            "The body is too large: at most 256 KiB are read. Send less, or in several requests.";
         malformed(StatusCode::PAYLOAD_TOO_LARGE, message)
     };
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > BODY_MAX) {
+    if announced.is_some_and(|length: usize| length > max) {
+        discard(body).await;
         return Err(too_large());
     }
-    match tokio::time::timeout(time_limit, to_bytes(body, BODY_MAX)).await {
+    match tokio::time::timeout(TIME_LIMIT, to_bytes(body, max)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error))
             if error

@@ -1,9 +1,12 @@
 //! Who sends a request, and from where: the bearer token to an actor, the
 //! forwarded addresses to the one that can be believed.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 
@@ -16,6 +19,19 @@ use crate::service::{Client, Context, attempt};
 /// Longer tokens are refused before they are looked at.
 const TOKEN_MAX: usize = 4_096;
 const USER_AGENT_MAX: usize = 256;
+
+/// Who is at the other end of the connection: nobody in tests that have none.
+#[derive(Clone, Copy)]
+pub(super) struct Peer(Option<SocketAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(connected.map(|ConnectInfo(peer)| *peer)))
+    }
+}
 
 /// The proxies whose `X-Forwarded-For` is believed.
 #[derive(Clone)]
@@ -75,12 +91,7 @@ enum Claim {
 }
 
 impl Visitor {
-    pub fn new(
-        cx: &Context,
-        proxies: &Proxies,
-        peer: Option<SocketAddr>,
-        headers: &HeaderMap,
-    ) -> Self {
+    pub fn new(cx: &Context, proxies: &Proxies, peer: Peer, headers: &HeaderMap) -> Self {
         let claim = match token(headers) {
             Bearer::None => Claim::Nobody(Actor::Anonymous),
             Bearer::Garbled => Claim::Nobody(Actor::Refused),
@@ -115,7 +126,7 @@ impl Visitor {
     }
 }
 
-pub(super) fn client(proxies: &Proxies, peer: Option<SocketAddr>, headers: &HeaderMap) -> Client {
+pub(super) fn client(proxies: &Proxies, Peer(peer): Peer, headers: &HeaderMap) -> Client {
     Client {
         ip: peer.map(|peer| proxies.source(peer.ip(), headers)),
         user_agent: user_agent(headers),
@@ -248,11 +259,15 @@ mod tests {
         let proxies = Proxies::new(&["10.0.0.0/8".parse().unwrap()]);
         let mut headers = forwarded(&["198.51.100.1"]);
         headers.insert(header::USER_AGENT, HeaderValue::from_static("curl/8.0"));
-        let found = client(&proxies, Some("10.0.0.1:4711".parse().unwrap()), &headers);
+        let found = client(
+            &proxies,
+            Peer(Some("10.0.0.1:4711".parse().unwrap())),
+            &headers,
+        );
         assert_eq!(found.ip, Some("198.51.100.1".parse().unwrap()));
         assert_eq!(found.user_agent.as_deref(), Some("curl/8.0"));
         // Somebody must have connected before what is forwarded counts.
-        assert_eq!(client(&proxies, None, &headers).ip, None);
+        assert_eq!(client(&proxies, Peer(None), &headers).ip, None);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub mod server;
 mod unsubscribe;
 mod watched;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -37,6 +39,8 @@ use crate::service::Context;
 
 /// Bodies beyond this get 413.
 const BODY_MAX: usize = 256 * 1024;
+/// For a body to arrive, and again for everything else: to look up who asks, and to do what they ask.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the handlers share.
 #[derive(Clone)]

@@ -3,14 +3,11 @@
 //! in the mail. Opening the page changes nothing, since programs that look for
 //! harm open every link.
 
-use std::net::SocketAddr;
-
-use axum::Extension;
-use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::caller::client;
+use super::caller::{Peer, client};
 use super::{Shared, with_retry_after};
 use crate::actor::Actor;
 use crate::entity::MailKind;
@@ -34,11 +31,10 @@ pub(super) async fn ask() -> Response {
 /// Stops them. What is in the body does not matter: the token says it all.
 pub(super) async fn stop(
     State(shared): State<Shared>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    peer: Peer,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
     let client = client(&shared.proxies, peer, &headers);
     let cx = shared.cx.asked_by(client.clone());
     if let Err(error) = service::attempt::request(&cx, &Actor::Anonymous, &client).await {

@@ -33,6 +33,7 @@ pub mod waiting;
 pub use input::Patch;
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,9 +54,16 @@ use crate::metrics::Metrics;
 use crate::store::{self, Db, Lock, Tx};
 use crate::worker_health::WorkerHealth;
 
-/// What every verb works with. Cheap to clone; one per process, and of it one per request.
+/// What every verb works with, and where the request came from. Cheap to clone: one per request.
 #[derive(Clone)]
 pub struct Context {
+    process: Arc<Process>,
+    /// Nowhere for what Muster does by itself.
+    pub client: Client,
+}
+
+/// What all requests of this process share.
+pub struct Process {
     pub db: Db,
     pub clock: Clock,
     pub generator: Generator,
@@ -68,17 +76,30 @@ pub struct Context {
     pub limiter: Limiter,
     pub metrics: Metrics,
     pub worker_health: WorkerHealth,
-    /// Where the request came from; nowhere for what Muster does by itself.
-    pub client: Client,
+}
+
+impl Deref for Context {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
 }
 
 impl Context {
+    pub fn new(process: Process) -> Self {
+        Self {
+            process: Arc::new(process),
+            client: Client::default(),
+        }
+    }
+
     /// For one request.
     #[must_use]
     pub fn asked_by(&self, client: Client) -> Self {
         Self {
+            process: Arc::clone(&self.process),
             client,
-            ..self.clone()
         }
     }
 

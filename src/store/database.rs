@@ -31,7 +31,7 @@ pub struct Db {
     write: Pool,
     read: Pool,
     engine: Engine,
-    address: Address,
+    address: Arc<Address>,
     statements: Arc<AtomicU64>,
 }
 
@@ -152,7 +152,7 @@ impl Db {
             write,
             read,
             engine,
-            address,
+            address: Arc::new(address),
             statements,
         })
     }

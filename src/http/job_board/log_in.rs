@@ -1,24 +1,21 @@
 //! What changes something at `/jobs`: to log in, and to log out. The form is an
 //! ordinary one, so it needs no script.
 
-use std::time::Duration;
-
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{Guest, Peer, page, pass, refuse, see_board, told};
+use super::{Guest, page, pass, refuse, see_board, told};
 use crate::actor::Actor;
 use crate::error::Error;
-use crate::http::{Shared, with_retry_after};
+use crate::http::caller::Peer;
+use crate::http::{Shared, body, with_retry_after};
 use crate::service::job_board::{self, Form};
 use crate::service::{Context, session};
 
 /// Longer than a form with the longest password.
 const BODY_MAX: usize = 16 * 1024;
-/// For the body to arrive.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn log_in(
     State(shared): State<Shared>,
@@ -94,14 +91,13 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Form, StatusCode> {
         .and_then(|value| value.to_str().ok()?.parse::<mime::Mime>().ok())
         .is_some_and(|mime| mime.essence_str() == mime::APPLICATION_WWW_FORM_URLENCODED);
     if !is_form {
+        body::discard(body).await;
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let body = match tokio::time::timeout(TIME_LIMIT, to_bytes(body, BODY_MAX)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
-    };
-    Ok(parse(&body))
+    match body::read(headers, body, BODY_MAX).await {
+        Ok(body) => Ok(parse(&body)),
+        Err(malformed) => Err(malformed.status),
+    }
 }
 
 /// What is missing is empty, which lets nobody in.

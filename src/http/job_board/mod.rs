@@ -11,22 +11,18 @@ mod page;
 mod pass;
 mod reading;
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Request, State};
+use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 
-use super::caller;
+use super::caller::{self, Peer};
 use super::{Shared, not_found, with_retry_after};
 use crate::actor::Actor;
 use crate::error::{Error, Result, in_seconds};
 use crate::service::{Context, attempt, job_board, session};
-
-type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
 /// `board` is what apalis answers its own page.
 pub(super) fn routes(shared: &Shared, board: Router) -> Router<Shared> {
@@ -59,7 +55,6 @@ struct Guest {
 impl Guest {
     /// Counts the request, too. An error when there were too many, or the store cannot tell.
     async fn enter(shared: &Shared, peer: Peer, headers: &HeaderMap) -> Result<Self> {
-        let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
         let client = caller::client(&shared.proxies, peer, headers);
         let cx = shared.cx.asked_by(client);
         let pass = pass::find(&cx.settings, headers);

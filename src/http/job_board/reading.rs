@@ -2,21 +2,18 @@
 //! no page of another origin, and in bounds. The answers are apalis's own, but for
 //! what went wrong.
 
-use std::time::Duration;
-
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::{Guest, Peer, is_from_elsewhere, refuse};
+use super::{Guest, is_from_elsewhere, refuse};
 use crate::actor::Actor;
-use crate::http::Shared;
+use crate::http::caller::Peer;
+use crate::http::{Shared, TIME_LIMIT};
 use crate::service::job_board;
 
-/// For the database to answer; its own limits are shorter.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 const PAGE_MAX: u32 = 100_000;
 const PAGE_SIZE_MAX: u32 = 100;
 

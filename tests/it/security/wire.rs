@@ -337,6 +337,27 @@ async fn a_refusal_is_heard_though_there_is_much_left_to_read() {
     }
 }
 
+/// The same for what is not wanted whoever asks.
+#[tokio::test]
+async fn what_is_not_understood_is_answered_though_there_is_much_left_to_read() {
+    let app = TestApp::start().await;
+    for (header, length, expected) in [
+        ("Accept: text/html\r\n", 200 * 1_024, "406"),
+        ("", 300 * 1_024, "413"),
+    ] {
+        let head = head(&format!("{header}Content-Length: {length}\r\n"));
+        let body = " ".repeat(length);
+        let mut wire = Wire::to(&app).await;
+        wire.sends(&head).await;
+        for part in [&body[..100_000], &body[100_000..]] {
+            wire.sends(part).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let heard = wire.hears_until("BAD_USER_INPUT").await;
+        assert_eq!(status(&heard), expected, "{heard}");
+    }
+}
+
 /// Who asks is looked up before the body comes, and once more when it comes late.
 #[tokio::test]
 async fn a_session_that_ends_while_a_body_is_on_its_way_is_over() {

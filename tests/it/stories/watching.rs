@@ -22,12 +22,23 @@ async fn requests_are_counted_by_operation_role_and_outcome() {
     ada.asks(TASKS, json!({})).await.succeeds();
     ada.asks(TASKS, json!({})).await.succeeds();
     eve.asks(USERS, json!({})).await.fails_with("FORBIDDEN");
-    app.stranger("nico").asks(VIEWER, json!({})).await;
+    let nico = app.stranger("nico");
+    nico.asks(VIEWER, json!({})).await;
+    nico.tries_to_sign_up(json!({ "username": "" })).await;
+    // What is no request for an operation is counted, too.
+    nico.posts("{").await;
+    let url = app.url("/graphql?query=mutation{logOut{loggedOut}}");
+    app.http().get(url).send().await.unwrap();
+    let url = app.url("/graphql?query={__typename}");
+    let asked = app.http().get(url).header("accept", "text/html");
+    asked.send().await.unwrap();
     let text = metrics(&app).await;
     for line in [
         "muster_requests_total{operation=\"Tasks\",role=\"ADMIN\",outcome=\"ok\"} 2",
         "muster_requests_total{operation=\"Users\",role=\"EMPLOYEE\",outcome=\"FORBIDDEN\"} 1",
         "muster_requests_total{operation=\"Viewer\",role=\"NONE\",outcome=\"ok\"} 1",
+        "muster_requests_total{operation=\"SignUp\",role=\"NONE\",outcome=\"user_errors\"} 1",
+        "muster_requests_total{operation=\"unnamed\",role=\"NONE\",outcome=\"BAD_USER_INPUT\"} 3",
         "muster_request_seconds_count{operation=\"Tasks\"} 2",
         // The look at the session, the page, its people and the total.
         "muster_request_statements_count{operation=\"Tasks\"} 2",
