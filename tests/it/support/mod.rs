@@ -4,6 +4,7 @@
 mod answer;
 mod app;
 mod authenticator;
+pub mod browser;
 pub mod certificates;
 pub mod database;
 mod inbox;
