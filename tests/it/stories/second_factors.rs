@@ -2,6 +2,7 @@
 //! lost it.
 
 use chrono::TimeDelta;
+use muster::event::Event;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -151,7 +152,10 @@ async fn a_recovery_code_stands_in_for_the_app_once_and_is_told() {
     let authenticator = Authenticator::set_up(&nico, &app.clock).await;
     assert_eq!(authenticator.recovery_codes.len(), 10);
     for (number, code) in authenticator.recovery_codes.iter().enumerate() {
+        let mut events = app.cx.events.subscribe();
         nico.logs_in_with(code).await.succeeds();
+        // The mail that tells of it need not wait for anybody to look.
+        assert_eq!(events.try_recv(), Ok(Event::JobsDue));
         let again = nico.on_another_device().logs_in_with(code).await;
         again.refused_for(&["input.code INVALID_CODE"]);
         let left = seen(&nico, &nico).await["recoveryCodesLeft"].clone();

@@ -168,3 +168,28 @@ async fn the_oldest_of_more_than_fifty_sessions_ends() {
     nico.on_another_device().logs_in().await.succeeds();
     assert!(!nico.is_signed_in().await);
 }
+
+#[tokio::test]
+async fn sessions_that_expired_are_cleared_away_with_their_tokens() {
+    let app = TestApp::start().await;
+    let nico = app.employee("nico").await;
+    app.clock.advance(TimeDelta::days(1));
+    nico.on_another_device().logs_in().await.succeeds();
+    // Those of nico, and tokens whose session is gone.
+    let left = async || {
+        app.clears_away().await;
+        let mut left = Vec::new();
+        for rows in [
+            "sessions JOIN users ON users.id = user_id WHERE username = 'nico'",
+            "refresh_tokens WHERE session_id NOT IN (SELECT id FROM sessions)",
+        ] {
+            let count = format!("SELECT CAST(count(*) AS text) FROM {rows}");
+            left.extend(app.database().reads(&count).await);
+        }
+        left
+    };
+    app.clock.advance(TimeDelta::days(29));
+    assert_eq!(left().await, ["2", "0"]);
+    app.clock.advance(TimeDelta::milliseconds(1));
+    assert_eq!(left().await, ["1", "0"]);
+}
