@@ -6,7 +6,6 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -139,23 +138,18 @@ impl Metrics {
         self.0.worker_restarts.get_or_create(&label).inc();
     }
 
-    /// Notes that Redis answered; true when it had not before.
-    pub fn redis_answered(&self) -> bool {
+    pub fn redis_answered(&self) {
         self.0.redis_up.set(1);
-        !self.0.redis_is_up.swap(true, Ordering::Relaxed)
     }
 
-    /// Notes that Redis refused a call; true when it had not since the process began.
-    pub fn redis_refused(&self) -> bool {
+    /// It is there, but did not do what it was told.
+    pub fn redis_refused(&self) {
         self.0.redis_errors.inc();
-        !self.0.redis_has_refused.swap(true, Ordering::Relaxed)
     }
 
-    /// Notes that Redis did not answer; true when it had before.
-    pub fn redis_failed(&self) -> bool {
+    pub fn redis_failed(&self) {
         self.0.redis_errors.inc();
         self.0.redis_up.set(0);
-        self.0.redis_is_up.swap(false, Ordering::Relaxed)
     }
 
     /// `total` and `idle` connections to `PostgreSQL`.

@@ -37,6 +37,15 @@ struct State {
     connection: Option<MultiplexedConnection>,
     is_connecting: bool,
     paused_until: Option<Instant>,
+    /// What was told of it last.
+    told: Option<Told>,
+    has_told_of_refusal: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Answers,
+    Away,
 }
 
 impl Redis {
@@ -165,17 +174,15 @@ impl Redis {
             let this = self.clone();
             tokio::spawn(async move {
                 let connected = this.connect().await;
+                match &connected {
+                    Ok(_) => this.answered(),
+                    Err(trouble) => this.failed(trouble),
+                }
                 let mut state = this.state();
                 state.is_connecting = false;
                 match connected {
-                    Ok(connection) => {
-                        state.connection = Some(connection);
-                        this.answered();
-                    }
-                    Err(trouble) => {
-                        state.paused_until = Some(Instant::now() + PAUSE);
-                        this.failed(&trouble);
-                    }
+                    Ok(connection) => state.connection = Some(connection),
+                    Err(_) => state.paused_until = Some(Instant::now() + PAUSE),
                 }
             });
         }
@@ -201,23 +208,30 @@ impl Redis {
     }
 
     fn answered(&self) {
-        if self.metrics.redis_answered() {
+        self.metrics.redis_answered();
+        if self.is_news(Told::Answers) {
             tracing::info!("Redis answers");
         }
     }
 
     /// It is there, but does not do this, as one that is full does not keep more. Logged once.
     fn refused(&self, error: &RedisError) {
-        if self.metrics.redis_refused() {
+        self.metrics.redis_refused();
+        if !std::mem::replace(&mut self.state().has_told_of_refusal, true) {
             tracing::error!(%error, "Redis refuses what it is told; work goes on from the database");
         }
     }
 
     /// Logged once, until it has answered again.
     fn failed(&self, trouble: &Trouble) {
-        if self.metrics.redis_failed() {
+        self.metrics.redis_failed();
+        if self.is_news(Told::Away) {
             tracing::error!(%trouble, "Redis is away; work goes on from the database");
         }
+    }
+
+    fn is_news(&self, news: Told) -> bool {
+        self.state().told.replace(news) != Some(news)
     }
 }
 

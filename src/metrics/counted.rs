@@ -77,9 +77,6 @@ pub(super) struct Counted {
     pub worker_up: OnceKnown,
     pub worker_restarts: Family<PartLabel, Counter>,
     pub redis_errors: Counter<u64, AtomicU64>,
-    /// What was told last, so that a change is told once.
-    pub redis_is_up: AtomicBool,
-    pub redis_has_refused: AtomicBool,
 }
 
 /// A gauge that is shown once it was set: that of a worker is neither 1 nor 0 where there is none.
@@ -191,8 +188,6 @@ impl Default for Counted {
                 "Calls to Redis that failed",
                 Counter::default()
             ),
-            redis_is_up: AtomicBool::new(false),
-            redis_has_refused: AtomicBool::new(false),
             registry,
         }
     }

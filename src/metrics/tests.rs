@@ -54,11 +54,3 @@ fn a_worker_is_shown_only_where_there_is_one() {
     metrics.worker_is(true);
     assert_eq!(shown().as_deref(), Some("muster_worker_up 1"));
 }
-
-#[test]
-fn redis_is_reported_when_it_comes_and_when_it_goes() {
-    let metrics = Metrics::default();
-    assert!(metrics.redis_answered() && !metrics.redis_answered());
-    assert!(metrics.redis_failed() && !metrics.redis_failed());
-    assert!(metrics.redis_answered());
-}

@@ -94,6 +94,27 @@ async fn a_redis_that_dies_and_comes_back_is_missed_by_nobody() {
 }
 
 #[tokio::test]
+async fn a_redis_that_was_never_there_is_told_of_once_and_so_is_its_coming() {
+    let mut redis = RedisServer::start();
+    redis.dies();
+    let house = House::on(Arc::new(TestDatabase::empty_on_postgres().await))
+        .with("REDIS_URL", &redis.url());
+    let server = house.serves().await;
+    house.creates_admin("ada", PASSWORD).await.succeeds();
+    let ada = server.stranger("ada");
+    ada.logs_in().await.succeeds();
+    let scene = Scene { house, server, ada };
+    scene.works("without").await;
+    // More than once it was looked for.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    scene.works("still-without").await;
+    assert_eq!(scene.complaints(), 1, "{}", scene.server.log());
+    redis.starts_again();
+    scene.waits_until_redis_is(1.0).await;
+    assert_eq!(scene.complaints(), 1, "{}", scene.server.log());
+}
+
+#[tokio::test]
 async fn a_redis_that_is_paused_holds_nobody_up() {
     let redis = RedisServer::start();
     let scene = scene(&redis).await;
