@@ -29,7 +29,8 @@ pub(super) async fn backup(settings: &Settings, file: &Path) -> Result<(), Failu
     ));
     if settings.jwt_secret.is_none() {
         print(&format!(
-            "The signing secret is not in it: keep {}, too, or everybody has to log in again.",
+            "The signing secret is not in it: keep {}, too. Without it, everybody has to log in \
+             again, and codes of authenticator apps are refused.",
             config::secret_file(url).display()
         ));
     }
@@ -64,7 +65,8 @@ pub(super) async fn migrate_store(arguments: MigrateStoreArguments) -> Result<()
     store::move_everything(&from, &to, |progress| screen.shows(progress)).await?;
     print(&format!(
         "Everything is in PostgreSQL, the same to the last row. Set DATABASE_URL to it, and \
-         JWT_SECRET {}: then nobody has to log in again.",
+         JWT_SECRET {}: then nobody has to log in again, and codes of authenticator apps go on \
+         working.",
         secret(&config::secret_file(&from))
     ));
     Ok(())

@@ -1,11 +1,11 @@
 // The units of deploy/systemd, judged by systemd itself. It need not be what runs this machine.
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { BINARY, DEPLOY, find, makeFolder, run, settingNames } from './support.mjs';
+import { BINARY, DEPLOY, ROOT, find, makeFolder, run, settingNames } from './support.mjs';
 
 const FOLDER = path.join(DEPLOY, 'systemd');
 /** The most that `systemd-analyze security` may find, in tenths: 100 is a service that may do all. */
@@ -117,6 +117,70 @@ test('the backup copies database and secret, under the time of the day', async (
   await writeFile(standIn, '#!/bin/sh\nexit 1\n');
   const failed = await run('/bin/sh', ['-euc', command], { cwd: state });
   assert.equal(failed.code, 1, 'a failed backup is not told');
+});
+
+/** The shell commands of docs/operations.md under this heading, those over several lines as one. */
+async function commands(heading) {
+  const text = await readFile(path.join(ROOT, 'docs/operations.md'), 'utf8');
+  const [, section] = text.split(`\n## ${heading}\n`);
+  assert.ok(section, `docs/operations.md has no heading ${heading}`);
+  const blocks = [...section.split('\n## ')[0].matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block);
+  return blocks.join('').replaceAll('\\\n', ' ').trim().split('\n');
+}
+
+test('the commands that install are good on a fresh Debian, and all files find their places', async () => {
+  const fresh = path.join(place.folder, 'fresh');
+  // What is there before Muster comes: of the folders for users and the like, only those of packages.
+  const folders = ['usr/bin', 'usr/local/lib', 'usr/lib/sysusers.d', 'usr/lib/tmpfiles.d', 'etc/systemd/system'];
+  for (const folder of folders) await mkdir(path.join(fresh, folder), { recursive: true });
+  const installs = async () => {
+    for (const heading of ['The program', 'One process on SQLite', 'Several processes on PostgreSQL']) {
+      const lines = (await commands(heading)).filter((line) => /^(install|test -e) /.test(line));
+      assert.ok(lines.length, heading);
+      for (const line of lines) {
+        const here = line.replaceAll(/ \/(usr|etc)\//g, ` ${fresh}/$1/`).replace('target/release/muster', BINARY);
+        const { code, output } = await run('/bin/sh', ['-euc', here], { cwd: ROOT });
+        assert.equal(code, 0, `${line}: ${output}`);
+      }
+    }
+  };
+  await installs();
+  const units = await readdir(path.join(fresh, 'etc/systemd/system'));
+  assert.deepEqual(units.sort(), [...names].sort());
+  for (const kind of ['sysusers', 'tmpfiles']) {
+    const text = await readFile(path.join(FOLDER, `muster.${kind}.conf`), 'utf8');
+    const [, told] = text.match(/Install it as \/(\S+) /);
+    assert.equal(await readFile(path.join(fresh, told), 'utf8'), text);
+  }
+  assert.deepEqual((await readdir(path.join(fresh, 'usr/local/lib/muster'))).sort(), ['healthcheck', 'rolling-restart']);
+
+  // Whoever installs a newer program by them keeps their settings.
+  const settings = path.join(fresh, 'etc/muster/muster.env');
+  await writeFile(settings, 'SIGN_UP=closed\n');
+  await installs();
+  assert.equal(await readFile(settings, 'utf8'), 'SIGN_UP=closed\n');
+});
+
+test('the commands that restore bring back what the backup copied', async () => {
+  const restored = path.join(place.folder, 'restored');
+  const backup = path.join(place.folder, 'BACKUP');
+  await mkdir(restored);
+  const stale = ['muster.db', 'muster.db-wal', 'muster.db-shm', 'muster.jwt-secret'];
+  for (const name of stale) await writeFile(path.join(restored, name), 'new');
+  for (const ending of ['db', 'jwt-secret']) await writeFile(`${backup}.${ending}`, ending);
+  for (const line of await commands('Backup and restore')) {
+    if (/^(#|pg_restore )/.test(line)) continue;
+    // To make files of others, the test would have to be root.
+    const ours = line.replace(' -o muster -g muster', '').replaceAll('/var/lib/muster', restored);
+    const { code, output } = await run('/bin/sh', ['-euc', ours.replace('BACKUP', backup)], { cwd: ROOT });
+    assert.equal(code, 0, `${line}: ${output}`);
+  }
+  assert.deepEqual((await readdir(restored)).sort(), ['muster.db', 'muster.jwt-secret']);
+  for (const ending of ['db', 'jwt-secret']) {
+    const file = path.join(restored, `muster.${ending}`);
+    assert.equal(await readFile(file, 'utf8'), ending);
+    assert.equal((await stat(file)).mode & 0o777, 0o600, file);
+  }
 });
 
 test('users and folders are what systemd understands', async () => {

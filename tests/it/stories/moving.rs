@@ -69,7 +69,8 @@ async fn a_backup_is_whole_while_a_server_writes() {
     };
     let out = outcome.succeeds();
     assert!(out.contains("1 users") && out.contains("tasks"), "{out}");
-    assert!(out.contains("muster.jwt-secret"), "{out}");
+    let told = ["muster.jwt-secret", "authenticator apps"];
+    assert!(told.iter().all(|what| out.contains(what)), "{out}");
 
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
