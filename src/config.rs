@@ -201,7 +201,7 @@ pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake
         worker: reader.choice("WORKER", ["on", "off"]),
         worker_listen: reader.optional_parsed(
             "WORKER_LISTEN",
-            "an address and port, such as 127.0.0.1:8001",
+            "an address and port, such as 127.0.0.1:8100",
         ),
         otlp_endpoint: reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT"),
         log: reader.log_filter("LOG"),

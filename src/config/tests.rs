@@ -49,6 +49,60 @@ fn the_example_with_its_lines_switched_on_changes_nothing() {
     assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
 }
 
+/// Whoever sets a value by what its text says shall not be refused, nor wonder what would be.
+#[test]
+fn the_bounds_that_a_text_names_are_the_ones_that_hold() {
+    let mut bounded = Vec::new();
+    // What is bounded in an SMTP_URL is a part of it.
+    for Setting { name, meaning, .. } in SETTINGS.iter().filter(|s| s.name != "SMTP_URL") {
+        let words: Vec<&str> = meaning
+            .split(' ')
+            .map(|word| word.trim_end_matches([',', ';', '.']))
+            .collect();
+        let range = words
+            .windows(3)
+            .find(|words| words[1] == "to" && words[0].starts_with(|c: char| c.is_ascii_digit()));
+        let Some([least, _, most]) = range else {
+            continue;
+        };
+        let beside = |text: &str, step: i64| {
+            let digits = text.trim_end_matches(char::is_alphabetic);
+            let number: i64 = digits.parse().unwrap();
+            format!("{}{}", number + step, &text[digits.len()..])
+        };
+        for (bound, step, holds) in [
+            (least, 0, true),
+            (most, 0, true),
+            (least, -1, false),
+            (most, 1, false),
+        ] {
+            let value = match *name {
+                "MAIL_RATE" => format!("{}/s", beside(bound, step)),
+                _ => beside(bound, step),
+            };
+            assert_eq!(
+                read_with(&[(*name, &value)]).is_ok(),
+                holds,
+                "{name}={value}"
+            );
+        }
+        bounded.push(*name);
+    }
+    assert_eq!(
+        bounded,
+        [
+            "DATABASE_CONNECTIONS",
+            "DATABASE_TIMEOUT",
+            "CONNECTIONS",
+            "PASSWORD_MIN_LENGTH",
+            "ACCESS_TOKEN_TTL",
+            "REFRESH_TOKEN_TTL",
+            "SESSION_MAX_AGE",
+            "MAIL_RATE",
+        ]
+    );
+}
+
 #[test]
 fn the_environment_wins_over_the_file() {
     let file = || dotenv::File {
