@@ -2,8 +2,10 @@
 //! order.
 
 pub mod access;
+mod api;
 mod architecture;
 mod limits;
+mod links;
 mod nulls;
 mod operations;
 mod plans;
