@@ -80,6 +80,8 @@ async fn waiting_mails_and_cached_figures_are_shown() {
 #[tokio::test]
 async fn figures_are_for_whoever_shows_the_token_or_is_on_this_machine() {
     let app = TestApp::start().await;
+    let from_here = app.http().get(app.url("/metrics"));
+    assert_eq!(from_here.send().await.unwrap().status(), 200);
     let through_a_proxy = app
         .http()
         .get(app.url("/metrics"))
