@@ -162,7 +162,9 @@ fn every_limit_that_is_told_is_the_one_that_holds() {
     let source = read(LIMITS);
     for (what, role) in COSTS {
         let arm = format!("{role} => ");
-        let arm = source.lines().find_map(|line| line.trim().strip_prefix(&arm));
+        let arm = source
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(&arm));
         assert_eq!(limit(what), numbers(arm.unwrap())[0], "{what}");
     }
     assert_eq!(
@@ -201,9 +203,8 @@ fn codes_in(path: &str) -> Vec<String> {
     let (source, _) = source.split_once("#[cfg(test)]").unwrap();
     let source = without_comments(source);
     let texts = source.split('"').skip(1).step_by(2);
-    let is_code = |text: &&str| {
-        text.len() > 6 && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-    };
+    let is_code =
+        |text: &&str| text.len() > 6 && text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     texts.filter(is_code).map(str::to_owned).collect()
 }
 
@@ -314,4 +315,9 @@ async fn every_code_comes_with_the_status_that_is_told() {
     ] {
         is_answered_as_told((&app, person), told, &body).await;
     }
+    // And now as far as everybody goes who is signed in.
+    app.executes("ALTER TABLE sessions RENAME TO lost_sessions")
+        .await;
+    let told = ("INTERNAL_SERVER_ERROR", 0, 0);
+    is_answered_as_told((&app, &mia), told, &query("{ viewer { id } }")).await;
 }
