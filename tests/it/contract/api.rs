@@ -3,10 +3,11 @@
 
 use serde_json::json;
 
-use crate::support::repository::{read, without_comments};
+use crate::support::repository::{files, read, without_comments};
 use crate::support::{Person, TestApp};
 
 const DOCUMENT: &str = "docs/api.md";
+const HTTP: &str = "src/http";
 const LIMITS: &str = "src/graphql/limits/mod.rs";
 const PAGE: &str = "src/graphql/page.rs";
 const INPUT: &str = "src/service/input/mod.rs";
@@ -15,31 +16,11 @@ const IDENTITY: &str = "src/service/input/identity.rs";
 /// What the table calls it, and where the program has it.
 const TOLD: &[(&str, &str, &str)] = &[
     ("body of a request", "src/http/mod.rs", "BODY_MAX"),
-    (
-        "seconds for the body to arrive",
-        "src/http/endpoint.rs",
-        "TIME_LIMIT",
-    ),
-    (
-        "address and headers of a request",
-        "src/http/server.rs",
-        "HEAD_MAX",
-    ),
-    (
-        "headers of a request, by number",
-        "src/http/server.rs",
-        "HEADERS_MAX",
-    ),
-    (
-        "seconds for an operation",
-        "src/http/endpoint.rs",
-        "TIME_LIMIT",
-    ),
-    (
-        "`variables`, as JSON",
-        "src/http/params.rs",
-        "VARIABLES_MAX",
-    ),
+    ("seconds for the body to arrive", HTTP, "TIME_LIMIT"),
+    ("address and headers of a request", HTTP, "HEAD_MAX"),
+    ("headers of a request, by number", HTTP, "HEADERS_MAX"),
+    ("seconds for an operation", HTTP, "TIME_LIMIT"),
+    ("`variables`, as JSON", HTTP, "VARIABLES_MAX"),
     ("document", LIMITS, "DOCUMENT_MAX"),
     ("tokens in a document", LIMITS, "TOKENS_MAX"),
     ("brackets inside one another", LIMITS, "NESTING_MAX"),
@@ -136,16 +117,25 @@ fn told(cell: &str) -> u64 {
     }
 }
 
-/// The value of a constant, such as `64 * 1024` or `Duration::from_secs(10)`.
-fn constant(path: &str, name: &str) -> u64 {
-    let source = read(path);
-    let definition = source.lines().find_map(|line| {
+/// The value of a constant, such as `64 * 1024` or `Duration::from_secs(10)`, of a file or of the one
+/// file of a folder that has it.
+fn constant(place: &str, name: &str) -> u64 {
+    let paths = match place {
+        file if file.ends_with(".rs") => vec![file.to_owned()],
+        folder => files(folder, ".rs"),
+    };
+    let text: String = paths.iter().map(|path| read(path)).collect();
+    let definitions = text.lines().filter_map(|line| {
         let (before, value) = line.split_once(" = ")?;
         let (before, _) = before.split_once(": ")?;
-        (before.trim_start_matches("pub ") == format!("const {name}")).then_some(value)
+        before
+            .strip_suffix(name)?
+            .ends_with("const ")
+            .then(|| numbers(value).iter().product())
     });
-    let definition = definition.unwrap_or_else(|| panic!("{path} has no constant {name}"));
-    numbers(definition).iter().product()
+    let definitions: Vec<u64> = definitions.collect();
+    assert_eq!(definitions.len(), 1, "constants {name} of {place}");
+    definitions[0]
 }
 
 fn limit(what: &str) -> u64 {
