@@ -32,7 +32,8 @@ pub enum AccountEventKind {
     LoggedIn,
     /// The password was wrong, or nobody here has this login; then `user` is null.
     LogInFailed,
-    /// The password was right, but the account is not open.
+    /// The password was right, but the account is not open, or may not see the job board that the
+    /// log-in was for.
     LogInRefused,
     /// The user ended the session that they were using.
     LoggedOut,

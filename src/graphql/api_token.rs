@@ -21,7 +21,9 @@ use crate::store;
 pub enum ApiTokenAccess {
     /// Queries only.
     Read,
-    /// Queries and mutations, except those marked with @session.
+    /// Queries and mutations, except those marked with @session. NOT_ALLOWED, too: making anybody an
+    /// admin by `setUserRole`, `approveUser` or `inviteUser`, and changing its owner's own username or
+    /// e-mail address by `updateProfile` or `updateUser`.
     Full,
 }
 

@@ -310,7 +310,8 @@ impl InvitationMutation {
     }
 
     /// Joins by an invitation, ACTIVE at once and with the role that it offers; log in afterwards.
-    /// INVALID_TOKEN when it is not PENDING any more. Public.
+    /// INVALID_TOKEN when it is not PENDING any more, and EMAIL_TAKEN of no field when somebody got an
+    /// account with its address meanwhile. A form that is refused does not use it up. Public.
     #[graphql(directive = public::apply())]
     async fn accept_invitation(
         &self,

@@ -48,7 +48,7 @@ struct ResetPasswordPayload {
 /// A new password for somebody who knows the current one.
 #[derive(InputObject)]
 struct ChangePasswordInput {
-    /// The password so far.
+    /// The password so far. INVALID_CREDENTIALS when it is wrong.
     #[graphql(secret)]
     current_password: String,
     /// From `server.passwordMinLength` to 128 characters of any kind, and hard to guess.
@@ -93,7 +93,9 @@ impl PasswordMutation {
         }))
     }
 
-    /// Sets a new password by a mailed link. Ends every session and API token; log in afterwards. Public.
+    /// Sets a new password by a mailed link. Ends every session and API token; log in afterwards.
+    /// INVALID_TOKEN when the link is no good any more; a password that is refused does not use it up.
+    /// Public.
     #[graphql(directive = public::apply())]
     async fn reset_password(
         &self,

@@ -47,7 +47,7 @@ impl SecondFactor {
 /// Who wants a second factor.
 #[derive(InputObject)]
 struct StartSecondFactorInput {
-    /// The viewer's password.
+    /// The viewer's password. INVALID_CREDENTIALS when it is wrong.
     #[graphql(secret)]
     current_password: String,
 }
@@ -66,7 +66,8 @@ struct StartSecondFactorPayload {
 /// The proof that the app has the secret.
 #[derive(InputObject)]
 struct ConfirmSecondFactorInput {
-    /// The six digits that the app shows now.
+    /// The six digits that the app shows now. INVALID_CODE when they are wrong, or when nothing waits
+    /// to be confirmed. They are used up by it: the next log-in takes a later code.
     #[graphql(secret)]
     code: String,
 }
@@ -86,10 +87,11 @@ struct ConfirmSecondFactorPayload {
 /// Who wants no second factor any more.
 #[derive(InputObject)]
 struct DisableSecondFactorInput {
-    /// The viewer's password.
+    /// The viewer's password. INVALID_CREDENTIALS when it is wrong.
     #[graphql(secret)]
     current_password: String,
-    /// A code of the authenticator app, or a recovery code.
+    /// A code of the authenticator app, or a recovery code. INVALID_CODE when it is wrong, past or
+    /// used already.
     #[graphql(secret)]
     code: String,
 }
@@ -106,10 +108,11 @@ struct DisableSecondFactorPayload {
 /// Who wants new recovery codes.
 #[derive(InputObject)]
 struct RegenerateRecoveryCodesInput {
-    /// The viewer's password.
+    /// The viewer's password. INVALID_CREDENTIALS when it is wrong.
     #[graphql(secret)]
     current_password: String,
-    /// A code of the authenticator app, or a recovery code.
+    /// A code of the authenticator app, or a recovery code. INVALID_CODE when it is wrong, past or
+    /// used already.
     #[graphql(secret)]
     code: String,
 }
@@ -284,8 +287,8 @@ impl SecondFactorMutation {
     }
 
     /// Takes the second factor of somebody away who has lost phone and recovery codes. Not one's own
-    /// and not another admin's: NOT_ALLOWED. Ends all their sessions and API tokens, and a mail tells
-    /// them. Requires ADMIN.
+    /// and not another admin's, whose role has to be set to something less first: NOT_ALLOWED. Ends
+    /// all their sessions and API tokens, and a mail tells them. Requires ADMIN.
     #[graphql(directive = auth::apply(access::RESET_SECOND_FACTOR.into()))]
     async fn reset_second_factor(
         &self,

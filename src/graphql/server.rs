@@ -11,7 +11,8 @@ use super::{muster, request_time};
 pub struct ServerInfo {
     /// The version of Muster.
     version: &'static str,
-    /// Whether `signUp` takes anyone; when false it answers NOT_ALLOWED.
+    /// Whether `signUp` takes people, perhaps with addresses of certain domains only; when false it
+    /// answers NOT_ALLOWED.
     sign_up_open: bool,
     /// The least number of characters of a password.
     password_min_length: i32,

@@ -93,7 +93,9 @@ enum RefreshTokenPlace {
     /// In a cookie `__Host-…; HttpOnly; Secure; SameSite=Strict`, which no script can read; the
     /// payload's `refreshToken` is null. For browsers: `refreshSession` and `logOut` then work by
     /// the cookie alone, from pages of this origin and of those in CORS_ORIGINS, and from no other
-    /// site. Send requests with credentials (`credentials: "include"`).
+    /// site, nor from another origin where CORS_ORIGINS is `*`: there, nobody gets the refresh token.
+    /// Send requests with credentials (`credentials: "include"`). The session that this browser held
+    /// before ends.
     Cookie,
 }
 
@@ -107,6 +109,7 @@ struct LogInInput {
     password: String,
     /// A code of the authenticator app, or a recovery code; needed when the answer without it is
     /// SECOND_FACTOR_REQUIRED, and not looked at otherwise. Spaces, dashes and case do not matter.
+    /// INVALID_CODE when it is wrong, past or used already.
     #[graphql(secret)]
     code: Option<String>,
     /// Where the refresh token shall be; BODY when absent.
@@ -153,7 +156,8 @@ struct RefreshSessionPayload {
 /// Which sessions to end.
 #[derive(InputObject, Default)]
 struct LogOutInput {
-    /// End every session of this user, not only this one.
+    /// End every session of this user, not only this one. A cookie whose token was used already is not
+    /// enough for that: without an access token that is good, it ends its own session only.
     everywhere: Option<bool>,
 }
 
@@ -251,7 +255,8 @@ impl SessionMutation {
 
     /// Exchanges a refresh token for new tokens. Each is good once; one that was used before ends
     /// its session, unless it comes again within 10 seconds while its successor is unused: then
-    /// the same successor is given again, since an answer can get lost. Public.
+    /// the same successor is given again, since an answer can get lost. INVALID_TOKEN when there is no
+    /// token, or its session has ended: log in again. Public.
     #[graphql(directive = public::apply())]
     async fn refresh_session(
         &self,
@@ -272,7 +277,8 @@ impl SessionMutation {
     }
 
     /// Ends this session, its access token included. A browser session is ended by its cookie, too,
-    /// when the access token is gone or past. Requires EMPLOYEE.
+    /// when the access token is gone or past. A client that keeps its refresh token itself refreshes
+    /// first then: else it is UNAUTHENTICATED, and the session lives on. Requires EMPLOYEE.
     #[graphql(directive = auth::apply(access::LOG_OUT.into()), directive = session::apply())]
     async fn log_out(
         &self,

@@ -41,7 +41,7 @@ pub enum ApprovalDecision {
     Pending,
     /// The user was let in, with the role in `grantedRole`.
     Approved,
-    /// The user was turned down, perhaps for the reason in `reason`.
+    /// The user was turned down, perhaps for the reason in `reason`; or was deleted while they waited.
     Rejected,
 }
 
@@ -86,7 +86,7 @@ pub enum UserErrorCode {
     EmailTaken,
     /// There is no such object, or the viewer may not see it.
     NotFound,
-    /// The viewer sees the object but may not do this to it.
+    /// This may not be done, or not now; the message says why.
     NotAllowed,
     /// Tasks cannot be given to this user.
     NotAssignable,
@@ -96,7 +96,8 @@ pub enum UserErrorCode {
     VersionConflict,
     /// Login or password is wrong.
     InvalidCredentials,
-    /// The password is right, but no admin has let the user in.
+    /// The password is right, but no admin has let the user in: they wait (PENDING), or were turned
+    /// down (REJECTED).
     NotApproved,
     /// The password is right, but the account is deactivated.
     Deactivated,

@@ -125,7 +125,7 @@ impl User {
         DateTime(self.row.created_at)
     }
 
-    /// When name, address, role or status last changed.
+    /// When username, names, e-mail address, password, role, status or time zone last changed.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.row.updated_at)
     }

@@ -10,12 +10,13 @@ use crate::graphql::payload::{UserError, patch, payloads, settle};
 use crate::graphql::types::Role;
 use crate::service;
 
-/// Changes to somebody else. An absent field stays as it is; null clears it.
+/// Changes to a user, for admins also to themselves. An absent field stays as it is; null clears it,
+/// or is BLANK where it cannot be cleared.
 #[derive(InputObject)]
 struct UpdateUserInput {
     /// Whom to change.
     user_id: ID,
-    /// 2 to 40 of ASCII letters, digits, '.', '_' and '-'; cannot be cleared. Admins only.
+    /// As in `signUp`; cannot be cleared. Admins only.
     username: MaybeUndefined<String>,
     /// At most 254 characters; cannot be cleared. Admins only.
     email: MaybeUndefined<String>,
@@ -23,7 +24,8 @@ struct UpdateUserInput {
     first_name: MaybeUndefined<String>,
     /// At most 100 characters.
     last_name: MaybeUndefined<String>,
-    /// Moves between ACTIVE and DEACTIVATED; NOT_ALLOWED for others. Open tasks stay assigned.
+    /// Moves between ACTIVE and DEACTIVATED; NOT_ALLOWED for users of another status, and for oneself.
+    /// Cannot be cleared. Open tasks stay assigned.
     active: MaybeUndefined<bool>,
 }
 

@@ -14,7 +14,7 @@ use crate::service;
 #[derive(InputObject)]
 struct SignUpInput {
     /// 2 to 40 of ASCII letters, digits, '.', '_' and '-'; unique without regard to case, as is
-    /// what it looks like.
+    /// what it looks like. Reserved names, such as admin and support, are INVALID.
     username: String,
     /// At most 254 characters; unique without regard to case. Some servers take addresses of certain
     /// domains only, and say NOT_ALLOWED to others.
@@ -26,7 +26,8 @@ struct SignUpInput {
     first_name: Option<String>,
     /// At most 100 characters.
     last_name: Option<String>,
-    /// EMPLOYEE or MANAGER; granted only by an admin's approval. EMPLOYEE when absent.
+    /// EMPLOYEE or MANAGER; ADMIN is INVALID. Granted only by an admin's approval. EMPLOYEE when
+    /// absent.
     requested_role: Option<Role>,
     /// IANA name, such as Asia/Dhaka; the server's zone when absent.
     time_zone: Option<String>,
@@ -77,7 +78,7 @@ impl SignUpMutation {
 /// Changes to one's own profile. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 struct UpdateProfileInput {
-    /// 2 to 40 of ASCII letters, digits, '.', '_' and '-'; cannot be cleared.
+    /// As in `signUp`; cannot be cleared.
     username: MaybeUndefined<String>,
     /// At most 100 characters.
     first_name: MaybeUndefined<String>,
