@@ -117,8 +117,8 @@ fn told(cell: &str) -> u64 {
     }
 }
 
-/// The value of a constant, such as `64 * 1024` or `Duration::from_secs(10)`, of a file or of the one
-/// file of a folder that has it.
+/// The value of a constant, such as `64 * 1024` or `Duration::from_secs(10)`, of a file or of those of a
+/// folder that have it, which agree on it.
 fn constant(place: &str, name: &str) -> u64 {
     let paths = match place {
         file if file.ends_with(".rs") => vec![file.to_owned()],
@@ -133,8 +133,9 @@ fn constant(place: &str, name: &str) -> u64 {
             .ends_with("const ")
             .then(|| numbers(value).iter().product())
     });
-    let definitions: Vec<u64> = definitions.collect();
-    assert_eq!(definitions.len(), 1, "constants {name} of {place}");
+    let mut definitions: Vec<u64> = definitions.collect();
+    definitions.dedup();
+    assert_eq!(definitions.len(), 1, "{name} of {place}: {definitions:?}");
     definitions[0]
 }
 
