@@ -287,6 +287,21 @@ mod tests {
         }
     }
 
+    /// Names are judged as they were typed, be it in a form that is refused for their length.
+    #[tokio::test]
+    async fn a_password_is_judged_by_few_words_however_much_somebody_is_called() {
+        let parts: Vec<String> = (0..32_000).map(|number| format!("w{number:04x}")).collect();
+        let endless = parts.join(".");
+        let own_words = [endless.as_str(), "Ada", "Lovelace"];
+        for (password, expected) in [
+            ("w0000.w0001", Some(ProblemCode::WeakPassword)),
+            ("lovelaceada", Some(ProblemCode::WeakPassword)),
+            (GOOD, None),
+        ] {
+            assert_eq!(code(password, &own_words).await, expected, "{password}");
+        }
+    }
+
     #[tokio::test]
     async fn characters_are_counted_and_not_bytes_or_what_they_are_composed_of() {
         assert_eq!(code("äöüßéèê", &[]).await, Some(ProblemCode::TooShort));

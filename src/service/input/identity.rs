@@ -5,7 +5,7 @@ use email_address::EmailAddress;
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::skeleton;
 
-use super::{Form, Lines, is_forbidden};
+use super::{Form, Lines, cut, is_forbidden};
 use crate::error::ProblemCode;
 
 const USERNAME_MIN: usize = 2;
@@ -64,11 +64,12 @@ impl Form {
                 format!("At most {USERNAME_MAX} characters."),
             );
         }
-        let key = text.to_lowercase();
+        // What is too long is refused, and the work for it is bounded until then.
+        let text = cut(text, USERNAME_MAX);
         Username {
             text: text.to_owned(),
             skeleton: looks(text),
-            key,
+            key: text.to_lowercase(),
         }
     }
 
@@ -107,10 +108,12 @@ impl Form {
 
     pub fn email(&mut self, text: &str) -> Email {
         let text = text.trim();
-        let key = email_key(text);
+        let taken = cut(text, EMAIL_MAX);
+        let is_whole = taken.len() == text.len();
+        let key = email_key(text).filter(|_| is_whole);
         if text.is_empty() {
             self.blank("email");
-        } else if text.chars().count() > EMAIL_MAX {
+        } else if !is_whole {
             self.problem(
                 "email",
                 ProblemCode::TooLong,
@@ -124,7 +127,7 @@ impl Form {
             );
         }
         Email {
-            text: text.nfc().collect(),
+            text: taken.nfc().collect(),
             key: key.unwrap_or_default(),
         }
     }

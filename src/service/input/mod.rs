@@ -83,7 +83,8 @@ impl Form {
         text.unwrap_or_default()
     }
 
-    /// Text that may be left out; blank is none.
+    /// Text that may be left out; blank is none. Of what is too long the first part is handed on, so
+    /// that nobody has more to do for it until the form is refused.
     pub fn optional_text(
         &mut self,
         field: &'static str,
@@ -94,7 +95,8 @@ impl Form {
         let text = text
             .map(str::trim)
             .filter(|text| !text.chars().all(is_invisible))?;
-        if text.chars().count() > max {
+        let taken = cut(text, max);
+        if taken.len() < text.len() {
             self.problem(
                 field,
                 ProblemCode::TooLong,
@@ -110,7 +112,7 @@ impl Form {
                 ),
             );
         }
-        Some(text.to_owned())
+        Some(taken.to_owned())
     }
 
     /// As `optional_text`, for an update: absent stays absent, blank clears.
@@ -184,6 +186,12 @@ impl Form {
     }
 }
 
+/// The first so many characters.
+fn cut(text: &str, max: usize) -> &str {
+    let end = text.char_indices().nth(max);
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
 /// What passwords of this person must not be made of.
 pub fn own_words(user: &User) -> Vec<&str> {
     [
@@ -233,6 +241,30 @@ fn is_forbidden(c: char, lines: Lines) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_is_too_long_the_first_part_is_handed_on_and_the_form_refused() {
+        let endless = "ä".repeat(100_000);
+        let mut form = Form::default();
+        let name = form.optional_text("firstName", Some(&endless), NAME_MAX, Lines::One);
+        assert_eq!(name, Some("ä".repeat(NAME_MAX)));
+        let username = form.username(&"x".repeat(100_000));
+        assert_eq!([username.text.len(), username.key.len()], [40, 40]);
+        assert_eq!(username.skeleton.len(), 40);
+        let email = form.email(&format!("{endless}@example.com"));
+        assert_eq!(email.text.chars().count(), 254);
+        assert_eq!(email.key, "");
+        let fields = form.0.iter().map(|problem| (problem.field, problem.code));
+        let too_long =
+            ["firstName", "username", "email"].map(|field| (Some(field), ProblemCode::TooLong));
+        assert!(fields.eq(too_long));
+        // To the last character that is allowed, it is whole.
+        let mut form = Form::default();
+        let longest = "ä".repeat(NAME_MAX);
+        let name = form.optional_text("firstName", Some(&longest), NAME_MAX, Lines::One);
+        assert_eq!(name, Some(longest));
+        assert!(form.check().is_ok());
+    }
 
     #[test]
     fn invisible_characters_are_refused_but_layout_passes_where_there_are_lines() {
