@@ -97,8 +97,9 @@ impl App {
         let cx = Context::new(Process {
             db,
             clock,
+            passwords: Passwords::new(&settings, generator.clone())
+                .map_err(|error| error.to_string())?,
             generator,
-            passwords: Passwords::new(&settings).map_err(|error| error.to_string())?,
             tokens,
             second_factors,
             settings: Arc::new(settings),

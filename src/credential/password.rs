@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash as Phc;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use subtle::ConstantTimeEq;
@@ -21,11 +20,14 @@ use super::guessing::{advice, normal, words};
 use crate::config::Settings;
 use crate::entity::user::PasswordHash;
 use crate::error::{Error, Problem, ProblemCode, Result};
+use crate::generator::Generator;
 
 /// In characters, after normalisation. More is refused, never cut.
 const LENGTH_MAX: usize = 128;
 /// Runs that may wait for a core. At 16 ms each on two cores, the last waits about half a second.
 const WAITING_MAX: usize = 64;
+/// In bytes, as RFC 9106 says (section 3.1).
+const SALT: usize = 16;
 /// What an unknown account is checked against: random bytes with today's parameters. No password
 /// is known to match it, and a match would not be taken for one.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bXVzdGVyLW5vYm9keS0x$tJc5kRyUe2mQ1vXw7oZ0bN4hG8sLdA3fKp6iYxWnEqM";
@@ -33,6 +35,7 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bXVzdGVyLW5vYm9keS0x$tJc5kR
 #[derive(Clone)]
 pub struct Passwords {
     length_min: usize,
+    generator: Generator,
     cores: Arc<Semaphore>,
     threads: Arc<ThreadPool>,
     waiting_max: usize,
@@ -50,7 +53,7 @@ pub enum Verdict {
 
 impl Passwords {
     /// An error when the system has no threads to give.
-    pub fn new(settings: &Settings) -> Result<Self> {
+    pub fn new(settings: &Settings, generator: Generator) -> Result<Self> {
         let cores = available_parallelism().map_or(1, usize::from);
         let threads = ThreadPoolBuilder::new()
             .num_threads(cores)
@@ -61,6 +64,7 @@ impl Passwords {
             .map_err(Error::internal)?;
         Ok(Self {
             length_min: settings.password_min_length,
+            generator,
             cores: Arc::new(Semaphore::new(cores)),
             threads: Arc::new(threads),
             waiting_max: WAITING_MAX,
@@ -100,11 +104,11 @@ impl Passwords {
     /// Whatever the password, this takes one Argon2 run.
     pub async fn hash(&self, password: &str) -> Result<PasswordHash> {
         let password = normal(password);
+        let salt = self.generator.bytes();
         let runs = Arc::clone(&self.runs);
         self.off_thread(move || {
             runs.fetch_add(1, Ordering::Relaxed);
-            let hash = Argon2::default().hash_password(password.as_bytes());
-            hash.map(|hash| PasswordHash(hash.to_string()))
+            hash(password.as_bytes(), salt)
         })
         .await?
         .map_err(|error| Error::internal(error.to_string()))
@@ -185,7 +189,40 @@ thread_local! {
     static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 
-/// As the library's own check, in memory that is there already.
+/// One run, in memory that is there already.
+fn run(
+    argon2: &Argon2,
+    password: &[u8],
+    salt: &[u8],
+    length: usize,
+) -> argon2::password_hash::Result<Vec<u8>> {
+    let mut output = vec![0; length];
+    MEMORY.with_borrow_mut(|memory| {
+        memory.resize(argon2.params().block_count(), Block::new());
+        argon2.hash_password_into_with_memory(password, salt, &mut output, memory.as_mut_slice())
+    })?;
+    Ok(output)
+}
+
+/// With today's parameters, in the form that the library's own hashes have.
+fn hash(password: &[u8], salt: [u8; SALT]) -> argon2::password_hash::Result<PasswordHash> {
+    let (algorithm, version, params) =
+        (Algorithm::default(), Version::default(), Params::default());
+    let stored = ParamsString::try_from(&params)?;
+    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let argon2 = Argon2::new(algorithm, version, params);
+    let output = run(&argon2, password, &salt, length)?;
+    let hash = Phc {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: stored,
+        salt: Some(Salt::new(&salt)?),
+        hash: Some(Output::new(&output)?),
+    };
+    Ok(PasswordHash(hash.to_string()))
+}
+
+/// As the library's own check.
 fn matches(password: &[u8], hash: &Phc) -> argon2::password_hash::Result<bool> {
     let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
         return Ok(false);
@@ -195,12 +232,7 @@ fn matches(password: &[u8], hash: &Phc) -> argon2::password_hash::Result<bool> {
         .version
         .map_or(Ok(Version::default()), Version::try_from)?;
     let argon2 = Argon2::new(algorithm, version, Params::try_from(hash)?);
-    let mut found = vec![0; expected.len()];
-    MEMORY.with_borrow_mut(|memory| {
-        memory.resize(argon2.params().block_count(), Block::new());
-        let memory = memory.as_mut_slice();
-        argon2.hash_password_into_with_memory(password, salt.as_ref(), &mut found, memory)
-    })?;
+    let found = run(&argon2, password, salt.as_ref(), expected.len())?;
     Ok(bool::from(found.ct_eq(expected.as_bytes())))
 }
 
@@ -222,14 +254,15 @@ fn verdict(password: &[u8], hash: &str) -> Result<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::PasswordVerifier;
+    use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
     use super::*;
 
     const GOOD: &str = "velvet orbit cactus lantern";
 
     fn passwords() -> Passwords {
-        Passwords::new(&crate::config::read(|_| None).unwrap()).unwrap()
+        let settings = crate::config::read(|_| None).unwrap();
+        Passwords::new(&settings, Generator::seeded(1)).unwrap()
     }
 
     async fn code(password: &str, own_words: &[&str]) -> Option<ProblemCode> {
@@ -324,6 +357,24 @@ mod tests {
                 expected
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_of_the_password_and_a_salt_of_our_own_and_of_nothing_else() {
+        let passwords = passwords();
+        let first = passwords.hash(GOOD).await.unwrap();
+        let (form, rest) = first.0.split_at(31);
+        assert_eq!(form, "$argon2id$v=19$m=19456,t=2,p=1$");
+        let parts = rest.split('$').map(str::len).collect::<Vec<_>>();
+        assert_eq!(parts, [22, 43], "16 and 32 bytes in base64");
+        // The library's own check agrees, and finds what memory is left over from other runs no matter.
+        let phc = Phc::new(&first.0).unwrap();
+        let verified = Argon2::default().verify_password(GOOD.as_bytes(), &phc);
+        assert_eq!(verified, Ok(()));
+        let another = passwords.hash(GOOD).await.unwrap();
+        assert_ne!(another, first);
+        // The salts come from the one source of randomness that there is.
+        assert_eq!(super::tests::passwords().hash(GOOD).await.unwrap(), first);
     }
 
     #[tokio::test]
