@@ -1,19 +1,24 @@
 //! How long an answer takes tells nobody who is here. What the machine does beside
-//! falls on both sides alike, since they take turns; and chance is given more
-//! rounds, while a difference stays one.
+//! falls on both sides alike, since they take turns; and whether what differs is
+//! chance is decided by a test that says how often it errs.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use muster::generator::Generator;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::support::{LOG_IN, Operation, Person, REQUEST_PASSWORD_RESET, TestApp, UPDATE_USER};
 
-/// Samples of a round, half of them of each side.
-const SAMPLES: usize = 200;
-const ROUNDS_MAX: usize = 8;
-/// How often a guess by time alone may be right; one half is chance.
-const BOUNDS: std::ops::RangeInclusive<f64> = 0.45..=0.55;
+/// Who asks at the same time, each at a moment of their own within every period: an answer takes 50 ms,
+/// and nearly all of that it waits.
+const ASKERS: u32 = 4;
+const PERIOD: Duration = Duration::from_millis(60);
+/// Samples of a round of each side.
+const SAMPLES: u32 = 100;
+const ROUNDS_MAX: usize = 40;
 
 /// One side of a comparison: what is asked.
 struct Side(Operation, Value);
@@ -52,38 +57,92 @@ fn area(first: &[f64], second: &[f64]) -> f64 {
     area / pairs
 }
 
-async fn round(asker: &Person, one: &Side, other: &Side) -> f64 {
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    for turn in 0..SAMPLES / 2 {
+/// Samples of both sides by one asker, whose turn comes this late in each period.
+async fn samples(asker: &Person, sides: [&Side; 2], late: Duration) -> [Vec<f64>; 2] {
+    let mut turns = interval_at(Instant::now() + late, PERIOD);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut samples = [Vec::new(), Vec::new()];
+    for turn in 0..SAMPLES / ASKERS {
         // Each side begins as often as it comes second.
-        if turn % 2 == 0 {
-            first.push(took(asker, one).await);
-            second.push(took(asker, other).await);
-        } else {
-            second.push(took(asker, other).await);
-            first.push(took(asker, one).await);
+        let order = if turn % 2 == 0 { [0, 1] } else { [1, 0] };
+        for side in order {
+            turns.tick().await;
+            samples[side].push(took(asker, sides[side]).await);
         }
+    }
+    samples
+}
+
+async fn round(asker: &Person, one: &Side, other: &Side) -> f64 {
+    let askers = (0..ASKERS).map(|number| samples(asker, [one, other], PERIOD * number / ASKERS));
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for [of_one, of_other] in join_all(askers).await {
+        first.extend(of_one);
+        second.extend(of_other);
     }
     area(&first, &second)
 }
 
-/// Rounds are added until their mean is within bounds.
+/// What the rounds so far say, by the sequential test of Wald: the logarithms of how much likelier
+/// they are if one side is slower by `SLOWER`, and if the other is, than if neither is.
+#[derive(Default)]
+struct Evidence {
+    one: f64,
+    other: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    Same,
+    Different,
+}
+
+/// The area that shall not be overlooked, from one half.
+const SLOWER: f64 = 0.08;
+/// How often it is, of those that are that large.
+const OVERLOOKED: f64 = 0.01;
+/// How often a side is found slower that is not.
+const INVENTED: f64 = 0.000_1;
+
+impl Evidence {
+    /// None while it may still be either.
+    fn hear(&mut self, area: f64) -> Option<Finding> {
+        // Of the area of two equal sides (Mann and Whitney).
+        let n = f64::from(SAMPLES);
+        let variance = (2.0 * n + 1.0) / (12.0 * n * n);
+        let difference = area - 0.5;
+        for (evidence, difference) in [(&mut self.one, difference), (&mut self.other, -difference)]
+        {
+            *evidence += SLOWER * (difference - SLOWER / 2.0) / variance;
+        }
+        if self.one.max(self.other) >= -INVENTED.ln() {
+            Some(Finding::Different)
+        } else if self.one.max(self.other) <= OVERLOOKED.ln() {
+            Some(Finding::Same)
+        } else {
+            None
+        }
+    }
+}
+
+/// Rounds are added until there is no doubt.
 async fn cannot_be_told_apart(asker: &Person, one: &Side, other: &Side) {
     took(asker, one).await;
     took(asker, other).await;
-    let mut sum = 0.0;
+    let mut evidence = Evidence::default();
     let mut areas = Vec::new();
-    for count in 1_u8.. {
+    let finding = loop {
         let area = round(asker, one, other).await;
         areas.push(area);
-        sum += area;
-        if BOUNDS.contains(&(sum / f64::from(count))) {
-            println!("{} and {}: {areas:.3?}", one.1, other.1);
-            return;
+        let finding = evidence.hear(area);
+        if finding.is_some() || areas.len() == ROUNDS_MAX {
+            break finding;
         }
-        let goes_on = usize::from(count) < ROUNDS_MAX;
-        assert!(goes_on, "{} and {}: {areas:.3?}", one.1, other.1);
-    }
+    };
+    // Some of what is asked is long.
+    let shown = |side: &Side| side.1.to_string().chars().take(80).collect::<String>();
+    println!("{} and {}: {areas:.3?}", shown(one), shown(other));
+    assert_eq!(finding, Some(Finding::Same), "{areas:.3?}");
 }
 
 async fn app() -> (TestApp, Person) {
@@ -133,10 +192,33 @@ async fn a_link_is_promised_as_slowly_whether_or_not_there_is_anybody_to_mail() 
     cannot_be_told_apart(&asker, &known, &unknown).await;
 }
 
+/// What is found of two sides whose times are chance, but for this difference.
+fn found(generator: &Generator, difference: f64) -> Option<Finding> {
+    let chance = |late: f64| {
+        let [high, low, ..] = generator.bytes::<4>().map(f64::from);
+        late + (high * 256.0 + low) / 65_536.0
+    };
+    let mut evidence = Evidence::default();
+    (0..ROUNDS_MAX).find_map(|_| {
+        let first: Vec<f64> = (0..SAMPLES).map(|_| chance(difference)).collect();
+        let second: Vec<f64> = (0..SAMPLES).map(|_| chance(0.0)).collect();
+        evidence.hear(area(&first, &second))
+    })
+}
+
 #[test]
-fn what_is_slower_is_told_apart() {
-    let fast: Vec<f64> = (0..100).map(f64::from).collect();
-    let slow: Vec<f64> = fast.iter().map(|time| time + 40.0).collect();
-    let (same, differs) = (area(&fast, &fast), area(&slow, &fast));
-    assert!(BOUNDS.contains(&same) && differs > 0.8, "{same} {differs}");
+fn a_difference_is_overlooked_once_in_a_hundred_times() {
+    let generator = Generator::seeded(1);
+    let count = |difference: f64, wanted: Finding| {
+        let findings = (0..300).map(|_| found(&generator, difference));
+        findings.filter(|finding| *finding == Some(wanted)).count()
+    };
+    // Of times that are spread evenly, with so much between them, the area is 0.58.
+    let slower = 1.0 - (2.0 * (0.5 - SLOWER)).sqrt();
+    for difference in [slower, -slower] {
+        let overlooked = count(difference, Finding::Same);
+        assert!(overlooked <= 6, "{overlooked} of 300");
+    }
+    let right = count(0.0, Finding::Same);
+    assert!(right >= 299, "{right} of 300");
 }
