@@ -15,6 +15,7 @@ use crate::limit::Limiter;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
+use crate::service::api_token::Uses;
 use crate::service::{Context, Process};
 use crate::store::{self, Address, Db, JobPool};
 use crate::worker::{self, Worker};
@@ -108,6 +109,7 @@ impl App {
             limiter,
             metrics,
             worker_health: WorkerHealth::default(),
+            api_token_uses: Uses::default(),
         });
         let board = cx.db.job_board_pool().map_err(|error| error.to_string())?;
         Ok(Self {
@@ -137,6 +139,11 @@ impl App {
             None => return,
         };
         event::relay(self.cx.events.clone(), transport, cancel).await;
+    }
+
+    /// Waits, for a while, for what was begun beside answers. No more requests come.
+    pub async fn finish(&self) {
+        self.cx.api_token_uses.finish().await;
     }
 
     pub fn worker(&self) -> Worker {

@@ -34,6 +34,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let served = http::server::serve(listener, app.router(), connections, cancel.clone()).await;
     // Whatever ended the serving, the worker shall end, too.
     cancel.cancel();
+    app.finish().await;
     let worked = match worker {
         Some(worker) => worker.await,
         None => Ok(()),

@@ -3,6 +3,10 @@
 //! or the password is reset. A token is looked up at each request, so nothing of it
 //! outlives its row.
 
+mod uses;
+
+pub use uses::Uses;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::history::record;
@@ -23,8 +27,6 @@ const NAME_MAX: usize = 100;
 const TOKENS_MAX: u64 = 20;
 const LIFE_DEFAULT: TimeDelta = TimeDelta::days(90);
 const LIFE_MAX: TimeDelta = TimeDelta::days(366);
-/// How exactly the last use is known. A write at each request would make every read a write.
-const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Clone)]
 pub struct CreateApiToken {
@@ -112,23 +114,8 @@ pub async fn authenticate(cx: &Context, token: &ApiToken) -> Result<Actor> {
     let Some(standing) = standing.filter(|standing| standing.is_good(now)) else {
         return Ok(Actor::Refused);
     };
-    let noted = standing.last_used_at;
-    if noted.is_none_or(|noted| now - noted >= USE_NOTED_EVERY) {
-        // Nobody waits for it, and a database that takes no writes still answers reads.
-        let (cx, id) = (cx.clone(), standing.id);
-        tokio::spawn(async move {
-            if let Err(error) = note_use(&cx, id, now).await {
-                tracing::debug!(%error, api_token = %id, "the use of an API token was not noted");
-            }
-        });
-    }
+    uses::note(cx, &standing, now);
     Ok(Actor::User(viewer(cx, &standing)))
-}
-
-async fn note_use(cx: &Context, id: ApiTokenId, now: DateTime<Utc>) -> Result<()> {
-    let tx = cx.db.begin().await?;
-    store::api_token::note_use(&tx, id, now).await?;
-    tx.commit().await
 }
 
 /// The owner, as far as the token goes.

@@ -76,6 +76,7 @@ pub struct Process {
     pub limiter: Limiter,
     pub metrics: Metrics,
     pub worker_health: WorkerHealth,
+    pub api_token_uses: api_token::Uses,
 }
 
 impl Deref for Context {

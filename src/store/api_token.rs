@@ -149,15 +149,20 @@ pub async fn insert(tx: &Tx, token: Model) -> Result<()> {
     Ok(())
 }
 
-/// Notes that the token was used, unless somebody noted a later use.
-pub async fn note_use(tx: &Tx, id: ApiTokenId, now: DateTime<Utc>) -> Result<()> {
+/// Notes that the token was used now, unless another process noted a use after `earlier` meanwhile.
+pub async fn note_use(
+    tx: &Tx,
+    id: ApiTokenId,
+    now: DateTime<Utc>,
+    earlier: DateTime<Utc>,
+) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::LastUsedAt, Expr::val(now))
         .filter(Column::Id.eq(id))
         .filter(
             Condition::any()
                 .add(Column::LastUsedAt.is_null())
-                .add(Column::LastUsedAt.lt(now)),
+                .add(Column::LastUsedAt.lte(earlier)),
         )
         .exec(tx.connection())
         .await?;

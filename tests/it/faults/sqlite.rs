@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::at_length;
 use crate::support::program::{House, Server};
-use crate::support::{PASSWORD, SIGN_UP, VIEWER, database};
+use crate::support::{CREATE_API_TOKEN, PASSWORD, SIGN_UP, VIEWER, database};
 
 const UP: &str = "muster_worker_up";
 
@@ -56,6 +57,35 @@ async fn a_lock_that_is_held_long_stops_writers_only_and_only_meanwhile() {
     nico.signs_up().await;
     assert_eq!(house.waits_for_mails(1).await[0].kind, "welcome");
     shows(&server, 1.0).await;
+}
+
+#[tokio::test]
+async fn the_use_of_a_token_that_waits_for_the_lock_is_noted_before_the_end() {
+    let house = House::new().with("WORKER", "off");
+    let mut server = house.serves().await;
+    house.creates_admin("ada", PASSWORD).await.succeeds();
+    let ada = server.stranger("ada");
+    ada.logs_in().await.succeeds();
+    let input = json!({ "name": "export", "access": "READ", "currentPassword": PASSWORD });
+    let answer = ada
+        .asks(CREATE_API_TOKEN, json!({ "input": input }))
+        .await
+        .succeeds();
+    let script = ada.with_access_token(&answer.words("createApiToken.token"));
+
+    let url = format!("sqlite://{}", house.path("muster.db").display());
+    let lock = database::SqliteLock::take(&url).await;
+    assert!(script.is_signed_in().await);
+    server.is_told_to_stop();
+    while TcpStream::connect(server.address()).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Longer than it takes to stop for who waits for nothing.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    lock.release().await;
+    assert_eq!(server.ends().await, Some(0), "{}", server.log());
+    let used = "SELECT id FROM api_tokens WHERE last_used_at IS NOT NULL";
+    assert_eq!(house.count(used).await, 1);
 }
 
 /// Waits until the figures say that the worker is up, or down.

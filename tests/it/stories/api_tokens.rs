@@ -2,11 +2,14 @@
 //! it lasts.
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
+use muster::service::api_token::ApiToken;
+use muster::store::api_token::{Standing, find_standing, note_use};
 use serde_json::{Value, json};
 
 use crate::support::{
     ACCOUNT_EVENTS, API_TOKENS, CREATE_API_TOKEN, CREATE_TASK, NODE, Person, REVOKE_API_TOKEN,
-    SESSIONS, TestApp, VIEWER,
+    SESSIONS, Statements, TestApp, VIEWER,
 };
 
 /// A script with a new token of this person, and the token's id.
@@ -93,6 +96,55 @@ async fn tokens_are_listed_without_their_text_and_with_their_last_use() {
     for (reader, expected) in [(&mia, Value::Null), (&nico, json!(id)), (&ada, json!(id))] {
         let answer = reader.asks(NODE, json!({ "id": id })).await.succeeds();
         assert_eq!(answer.data("node")["id"], expected);
+    }
+}
+
+/// What the store knows of the token of this script.
+async fn standing(app: &TestApp, script: &Person) -> Standing {
+    let token = ApiToken::parse(&script.tokens().access.unwrap()).unwrap();
+    let standing = find_standing(&app.cx.db, &token.hash()).await;
+    standing.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_use_is_written_once_however_many_come_until_it_is() {
+    let app = TestApp::start().await;
+    let nico = app.employee("nico").await;
+    app.runs_all_jobs().await;
+    let (script, _) = script(&nico, json!({})).await;
+    let (id, now) = (standing(&app, &script).await.id, app.clock.now());
+    // The token is in somebody else's hands, so whoever notes its use waits.
+    let holder = app.cx.db.begin().await.unwrap();
+    note_use(&holder, id, now, now).await.unwrap();
+    let statements = Statements::listen();
+    let signed_in = join_all((0..20).map(|_| script.is_signed_in())).await;
+    assert_eq!(signed_in, [true; 20]);
+    drop(holder);
+    app.cx.api_token_uses.finish().await;
+    let mut written = statements.take();
+    written.retain(|statement| statement.starts_with("UPDATE"));
+    assert_eq!(written.len(), 1, "{written:?}");
+    assert_eq!(standing(&app, &script).await.last_used_at, Some(now));
+}
+
+#[tokio::test]
+async fn a_use_is_not_written_that_another_process_has_noted_within_the_minute() {
+    let app = TestApp::start().await;
+    let nico = app.employee("nico").await;
+    app.runs_all_jobs().await;
+    for (seconds, is_written) in [(1, false), (59, false), (60, true)] {
+        let (script, _) = script(&nico, json!({})).await;
+        let (id, now) = (standing(&app, &script).await.id, app.clock.now());
+        let earlier = now - TimeDelta::seconds(seconds);
+        let other = app.cx.db.begin().await.unwrap();
+        note_use(&other, id, earlier, earlier).await.unwrap();
+        // It was never used, as far as this request sees.
+        assert!(script.is_signed_in().await);
+        other.commit().await.unwrap();
+        app.cx.api_token_uses.finish().await;
+        let expected = if is_written { now } else { earlier };
+        let found = standing(&app, &script).await.last_used_at;
+        assert_eq!(found, Some(expected), "{seconds} s");
     }
 }
 
