@@ -12,6 +12,14 @@
 //! more pass than the limit. What is kept, here or there, is a number under a keyed
 //! hash: no address and no name.
 //!
+//! Redis may lose what it had at any time: it is emptied, starts anew, gives way to
+//! an older replica, or drops keys because it is full, which whoever guesses can
+//! bring about. So a process that asks about a guess says what it knows by itself,
+//! and the higher count holds, and is Redis's from then on. Only what was forgiven
+//! is less than it was: Redis keeps a mark of that for as long as anybody may still
+//! know of what it forgave. A mark that is lost makes somebody wait, and lets
+//! nobody in.
+//!
 //! The crate `governor` was tried for the rates: its table of keys has no bound,
 //! Redis needs the same sum once more in Lua anyway, and the pauses would need a
 //! table of their own beside it. The sum is three lines.
@@ -39,7 +47,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::redis::Redis;
 
-use key::{Key, Keys};
+use key::Keys;
 use pause::{Failures, Paused};
 use rate::{Cell, Want};
 use shared::Shared;
@@ -148,12 +156,13 @@ impl Limiter {
             return Ok(());
         };
         let now = inner.now();
-        if let Some(shared) = &inner.shared
-            && let Some(decided) = shared.start(guess, is_known).await
-        {
-            let counts = decided?;
-            pause::note(&mut inner.pauses(), guess, counts, now);
-            return Ok(());
+        if let Some(shared) = &inner.shared {
+            let known = pause::known(&inner.pauses(), guess, now);
+            if let Some(decided) = shared.start(guess, &known, is_known).await {
+                // Of those that have to wait, too: whoever sees a pause holds it by itself then.
+                pause::note(&mut inner.pauses(), guess, &decided.told, now);
+                return decided.outcome;
+            }
         }
         pause::start(&mut inner.pauses(), guess, is_known, now)
     }
@@ -193,7 +202,9 @@ impl Limiter {
 
 impl Inner {
     fn now(&self) -> Micros {
-        u64::try_from(self.clock.monotonic().as_micros()).unwrap_or(Micros::MAX)
+        // There is a time before this process, of which Redis tells.
+        let now = self.clock.monotonic().saturating_add(pause::MEMORY);
+        u64::try_from(now.as_micros()).unwrap_or(Micros::MAX)
     }
 
     fn rates(&self) -> MutexGuard<'_, Table<Cell>> {

@@ -32,6 +32,13 @@ pub struct Guess {
     pub(super) everywhere: Option<Key>,
 }
 
+impl Guess {
+    /// What it is counted under.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> + use<> {
+        [Some(self.here), self.everywhere].into_iter().flatten()
+    }
+}
+
 /// Why a guess has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paused {
@@ -71,6 +78,26 @@ pub(super) struct Failures {
     count: u32,
     last: Micros,
     before: Micros,
+    /// When Redis told of them, by its own clock. None when this process has counted alone since.
+    told_at: Option<Micros>,
+}
+
+/// What this process knows by itself, which Redis holds against what it has kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    pub count: u32,
+    /// How long ago the last one was.
+    pub age: Micros,
+    pub told_at: Option<Micros>,
+}
+
+/// What all processes have counted. Times are those of Redis's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub count: u32,
+    pub last: Micros,
+    pub before: Micros,
+    pub at: Micros,
 }
 
 /// The pause after so many, of which so many are free.
@@ -101,8 +128,11 @@ impl Fading for Failures {
         self.last.saturating_add(micros(MEMORY)) <= now
     }
 
+    /// Each of a row is kept for half an hour longer, which no pause exceeds: a flood of first guesses
+    /// at names that nobody has must not soon make those at somebody be forgotten.
     fn weight(&self) -> Micros {
-        self.last.saturating_add(micros(pause(self.count, 0)))
+        let kept = MEMORY / FAILURES_MAX * self.count.min(FAILURES_MAX);
+        self.last.saturating_add(micros(kept))
     }
 }
 
@@ -110,8 +140,17 @@ fn find(table: &Table<Failures>, key: &Key, now: Micros) -> Option<Failures> {
     table.get(key).filter(|failures| !failures.is_past(now))
 }
 
-/// How many have been counted of this guess's source, and of all.
-pub(super) type Counts = [u32; 2];
+/// What is known of each key of a guess.
+pub(super) fn known(table: &Table<Failures>, guess: &Guess, now: Micros) -> Vec<Known> {
+    let known = |key| {
+        find(table, &key, now).map_or_else(Known::default, |failures| Known {
+            count: failures.count,
+            age: now.saturating_sub(failures.last),
+            told_at: failures.told_at,
+        })
+    };
+    guess.keys().map(known).collect()
+}
 
 pub(super) fn start(
     table: &mut Table<Failures>,
@@ -131,33 +170,47 @@ pub(super) fn start(
     if !wait.is_zero() && !is_known {
         return Err(Paused::everywhere(wait));
     }
-    let one_more = |failures: Option<Failures>| failures.map_or(0, |failures| failures.count) + 1;
-    note(table, guess, [one_more(here), one_more(everywhere)], now);
+    for key in guess.keys() {
+        let earlier = find(table, &key, now);
+        let failures = Failures {
+            count: earlier.map_or(0, |failures| failures.count) + 1,
+            last: now,
+            before: earlier.map_or(0, |failures| failures.last),
+            told_at: None,
+        };
+        table.set(key, failures, now);
+    }
     Ok(())
 }
 
-/// Keeps what somebody else has counted.
-pub(super) fn note(table: &mut Table<Failures>, guess: &Guess, counts: Counts, now: Micros) {
-    let [here, everywhere] = counts;
-    let counted = [(Some(guess.here), here), (guess.everywhere, everywhere)];
-    for (key, count) in counted {
-        let Some(key) = key else { continue };
-        let before = table.get(&key).map_or(0, |failures| failures.last);
-        let last = now;
-        table.set(
-            key,
-            Failures {
-                count,
-                last,
-                before,
-            },
-            now,
-        );
+/// Keeps what Redis has told, which was asked at `now`.
+pub(super) fn note(table: &mut Table<Failures>, guess: &Guess, told: &[Told], now: Micros) {
+    for (key, told) in guess.keys().zip(told) {
+        // Answers overtake each other, and meanwhile this process may have had to count alone.
+        let is_past = table.get(&key).is_some_and(|own| match own.told_at {
+            Some(at) => at > told.at,
+            None => own.last > now,
+        });
+        if is_past {
+            continue;
+        }
+        if told.count == 0 {
+            table.remove(&key);
+            continue;
+        }
+        let here = |then: Micros| now.saturating_sub(told.at.saturating_sub(then));
+        let failures = Failures {
+            count: told.count,
+            last: here(told.last),
+            before: here(told.before),
+            told_at: Some(told.at),
+        };
+        table.set(key, failures, now);
     }
 }
 
 pub(super) fn take_back(table: &mut Table<Failures>, guess: &Guess, now: Micros) {
-    for key in [Some(guess.here), guess.everywhere].into_iter().flatten() {
+    for key in guess.keys() {
         let Some(failures) = table.get(&key) else {
             continue;
         };
@@ -181,11 +234,8 @@ pub(super) fn take_back(table: &mut Table<Failures>, guess: &Guess, now: Micros)
 }
 
 pub(super) fn forget(table: &mut Table<Failures>, guesses: &[Guess]) {
-    for guess in guesses {
-        table.remove(&guess.here);
-        if let Some(key) = &guess.everywhere {
-            table.remove(key);
-        }
+    for key in guesses.iter().flat_map(Guess::keys) {
+        table.remove(&key);
     }
 }
 
@@ -247,15 +297,129 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longest_to_be_waited_for_is_kept_longest() {
+    fn the_more_there_are_the_longer_they_are_kept_and_no_pause_outlasts_them() {
         let failures = |count, last| Failures {
             count,
             last: last * SECOND,
             before: 0,
+            told_at: None,
         };
-        assert_eq!(failures(1, 100).weight(), 101 * SECOND);
-        assert_eq!(failures(7, 100).weight(), 164 * SECOND);
-        assert!(failures(7, 50).weight() > failures(1, 100).weight());
+        assert_eq!(failures(1, 100).weight(), (100 + 1_728) * SECOND);
+        assert_eq!(failures(7, 100).weight(), (100 + 7 * 1_728) * SECOND);
+        for count in 0..=2 * FAILURES_MAX {
+            let kept = failures(count, 0).weight();
+            assert!(kept >= micros(pause(count, 0)) && kept <= micros(MEMORY));
+        }
+    }
+
+    #[test]
+    fn a_flood_of_other_names_makes_no_guesses_be_forgotten_for_hours() {
+        let (mut table, victim) = (Table::default(), guess_from(0));
+        let told = Told {
+            count: 20,
+            last: 0,
+            before: 0,
+            at: 0,
+        };
+        note(&mut table, &victim, &[told, told], 0);
+        // As many as all strangers together may in three hours, each at a name of its own.
+        let mut now = 0;
+        for number in 1..=3 * 60 * 1_200_u128 {
+            now += SECOND / 20;
+            let guess = Guess {
+                here: Key::numbered(2 * number),
+                everywhere: Some(Key::numbered(2 * number + 1)),
+            };
+            start(&mut table, &guess, false, now).unwrap();
+        }
+        let counts: Vec<u32> = known(&table, &victim, now)
+            .iter()
+            .map(|it| it.count)
+            .collect();
+        assert_eq!(counts, [20, 20]);
+    }
+
+    /// What Redis tells, half a minute by its clock after it began, of both keys alike.
+    fn told(count: u32, ago: Micros, at: Micros) -> [Told; 2] {
+        let at = 1_000_000 * SECOND + at;
+        let last = at - ago;
+        let before = last - SECOND;
+        [Told {
+            count,
+            last,
+            before,
+            at,
+        }; 2]
+    }
+
+    #[test]
+    fn what_redis_has_told_holds_without_it_for_as_long_as_it_would_have() {
+        let (mut table, guess) = (Table::default(), guess_from(1));
+        let now = micros(MEMORY);
+        note(&mut table, &guess, &told(50, 36_000 * SECOND, 0), now);
+        let paused = start(&mut table, &guess, true, now).unwrap_err();
+        assert_eq!(paused, Paused::here(Duration::from_hours(14)));
+        let then = now + 14 * 3_600 * SECOND;
+        assert!(start(&mut table, &guess, true, then - 1).is_err());
+        assert!(start(&mut table, &guess, true, then).is_ok());
+        // The guess that is taken back was the last, and the others are as old as they were.
+        let (mut table, now) = (Table::default(), now + 7);
+        note(&mut table, &guess, &told(12, 0, 0), now);
+        take_back(&mut table, &guess, now);
+        let age = known(&table, &guess, now)[0].age;
+        assert_eq!(age, SECOND);
+    }
+
+    #[test]
+    fn redis_is_told_what_is_known_and_whether_it_was_counted_alone() {
+        let (mut table, guess) = (Table::default(), guess_from(1));
+        assert_eq!(known(&table, &guess, 0), [Known::default(); 2]);
+        note(&mut table, &guess, &told(3, 0, 0), 5 * SECOND);
+        let (age, at) = (2 * SECOND, 1_000_000 * SECOND);
+        let from_redis = Known {
+            count: 3,
+            age,
+            told_at: Some(at),
+        };
+        assert_eq!(known(&table, &guess, 7 * SECOND), [from_redis; 2]);
+        start(&mut table, &guess, false, 8 * SECOND).unwrap();
+        let alone = Known {
+            count: 4,
+            age,
+            told_at: None,
+        };
+        assert_eq!(known(&table, &guess, 10 * SECOND), [alone; 2]);
+        // What is past holds nobody up there either.
+        let now = 8 * SECOND + micros(MEMORY);
+        assert_eq!(known(&table, &guess, now), [Known::default(); 2]);
+        let only_here = Guess {
+            everywhere: None,
+            ..guess
+        };
+        assert_eq!(known(&table, &only_here, 10 * SECOND), [alone]);
+    }
+
+    #[test]
+    fn what_redis_tells_takes_the_place_of_all_but_what_is_newer() {
+        let (mut table, guess) = (Table::default(), guess_from(1));
+        let count = |table: &Table<Failures>| known(table, &guess, 20 * SECOND)[1].count;
+        note(&mut table, &guess, &told(6, 0, SECOND), 10 * SECOND);
+        // An answer that was overtaken.
+        note(&mut table, &guess, &told(5, 0, 0), 10 * SECOND);
+        assert_eq!(count(&table), 6);
+        // One that knows of less, because it was forgiven elsewhere.
+        note(&mut table, &guess, &told(1, 0, 2 * SECOND), 11 * SECOND);
+        assert_eq!(count(&table), 1);
+        // Counted alone before Redis was asked, and so a part of what it tells; and counted after.
+        start(&mut table, &guess, false, 12 * SECOND).unwrap();
+        note(&mut table, &guess, &told(1, 0, 3 * SECOND), 12 * SECOND);
+        assert_eq!(count(&table), 1);
+        start(&mut table, &guess, false, 13 * SECOND).unwrap();
+        note(&mut table, &guess, &told(1, 0, 4 * SECOND), 12 * SECOND);
+        assert_eq!(count(&table), 2);
+        // Nothing is as good as no row.
+        note(&mut table, &guess, &told(0, 0, 5 * SECOND), 14 * SECOND);
+        assert!(table.get(&guess.here).is_none());
     }
 
     #[test]

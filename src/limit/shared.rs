@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Refused;
 use super::pause::{
-    Counts, FAILURES_MAX, FREE_EVERYWHERE, FREE_HERE, Guess, MEMORY, PAUSE_MAX, Paused,
+    FAILURES_MAX, FREE_EVERYWHERE, FREE_HERE, Guess, Known, MEMORY, PAUSE_MAX, Paused, Told,
 };
 use super::rate::Want;
-use super::{Key, Refused};
 use crate::redis::{Redis, Script};
 
 #[derive(Clone)]
@@ -24,6 +24,12 @@ struct Scripts {
     forget: Script,
 }
 
+/// Whether a guess may begin, and what has been counted of each of its keys.
+pub(super) struct Decided {
+    pub outcome: Result<(), Paused>,
+    pub told: Vec<Told>,
+}
+
 impl Shared {
     pub fn new(redis: Redis) -> Self {
         // Otherwise the first to ask would not be answered.
@@ -34,7 +40,7 @@ impl Shared {
                 rates: Script::new(include_str!("rates.lua")),
                 start: Script::new(include_str!("start.lua")),
                 take_back: Script::new(include_str!("take_back.lua")),
-                forget: Script::new("redis.call('DEL', unpack(KEYS)) return {}"),
+                forget: Script::new(include_str!("forget.lua")),
             }),
         }
     }
@@ -59,29 +65,45 @@ impl Shared {
         })
     }
 
-    pub async fn start(&self, guess: &Guess, is_known: bool) -> Option<Result<Counts, Paused>> {
+    /// `known` is what this process knows by itself of each key.
+    pub async fn start(&self, guess: &Guess, known: &[Known], is_known: bool) -> Option<Decided> {
         let mut call = self.scripts.start.prepare_invoke();
-        for key in keys(guess) {
-            call.key(key.name());
-        }
         call.arg(PAUSE_MAX.as_secs())
             .arg(MEMORY.as_secs())
             .arg(FAILURES_MAX)
-            .arg(u8::from(is_known))
-            .arg(FREE_HERE)
-            .arg(FREE_EVERYWHERE);
-        match *self.redis.run(&call).await? {
-            [1, wait] => Some(Err(Paused::here(Duration::from_micros(wait)))),
-            [2, wait] => Some(Err(Paused::everywhere(Duration::from_micros(wait)))),
-            [0, here] => Some(Ok([count(here), 0])),
-            [0, here, everywhere] => Some(Ok([count(here), count(everywhere)])),
-            _ => None,
+            .arg(u8::from(is_known));
+        let free = [FREE_HERE, FREE_EVERYWHERE];
+        for ((key, known), free) in guess.keys().zip(known).zip(free) {
+            call.key(key.name())
+                .arg(free)
+                .arg(known.count)
+                .arg(known.age)
+                .arg(known.told_at.unwrap_or(0));
         }
+        let answer = self.redis.run(&call).await?;
+        let [waits_for, wait, at, counts @ ..] = answer.as_slice() else {
+            return None;
+        };
+        let wait = Duration::from_micros(*wait);
+        let outcome = match waits_for {
+            0 => Ok(()),
+            1 => Err(Paused::here(wait)),
+            _ => Err(Paused::everywhere(wait)),
+        };
+        let (counts, _) = counts.as_chunks();
+        let told = counts.iter().map(|&[count, last, before]| Told {
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            last,
+            before,
+            at: *at,
+        });
+        let told = told.collect();
+        Some(Decided { outcome, told })
     }
 
     pub async fn take_back(&self, guess: &Guess) {
         let mut call = self.scripts.take_back.prepare_invoke();
-        for key in keys(guess) {
+        for key in guess.keys() {
             call.key(key.name());
         }
         self.redis.run(&call).await;
@@ -89,17 +111,10 @@ impl Shared {
 
     pub async fn forget(&self, guesses: &[Guess]) {
         let mut call = self.scripts.forget.prepare_invoke();
-        for key in guesses.iter().flat_map(keys) {
+        for key in guesses.iter().flat_map(Guess::keys) {
             call.key(key.name());
         }
+        call.arg(MEMORY.as_secs());
         self.redis.run(&call).await;
     }
-}
-
-fn keys(guess: &Guess) -> impl Iterator<Item = Key> + use<> {
-    [Some(guess.here), guess.everywhere].into_iter().flatten()
-}
-
-fn count(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

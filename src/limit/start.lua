@@ -1,28 +1,57 @@
--- As `pause::start`. KEYS: the account from this source, and the account. ARGV: the longest pause, the
--- longest memory in seconds, the most failures, whether the source is known, and for each key how many
--- are free. Answers {0, counts…}, or {number of the key, wait in microseconds}.
+-- As `pause::start`, by what Redis has kept and what the process that asks knows by itself. KEYS: the
+-- account from this source, and the account. ARGV: the longest pause and the longest memory in seconds,
+-- the most failures, whether the source is known; and for each key how many are free, how many the
+-- process knows of, how long ago the last one was, and when this script told it so, or 0 when the
+-- process has counted alone since. Answers which key has to wait, or 0, for how long, and what time it
+-- is; and for each key its count, when the last one was, and when the one before it. All of it in
+-- microseconds.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local longest, memory, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local counts, before = {}, {}
+local rows, waits_for, wait = {}, 0, 0
 for i, key in ipairs(KEYS) do
-  local kept = redis.call('HMGET', key, 'count', 'last')
-  local count = tonumber(kept[1] or 0)
-  local last = math.min(tonumber(kept[2] or 0), now)
+  local free, count = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+  local age, told_at = tonumber(ARGV[4 * i + 3]), tonumber(ARGV[4 * i + 4])
+  local kept = redis.call('HMGET', key, 'count', 'last', 'before', 'forgiven')
+  local row = {
+    count = tonumber(kept[1] or 0),
+    last = math.min(tonumber(kept[2] or 0), now),
+    before = math.min(tonumber(kept[3] or 0), now),
+  }
+  if told_at == 0 then
+    told_at = now - age
+  end
+  -- Redis was away, or has lost what it had. What was forgiven later is no part of it.
+  if count > row.count and told_at > tonumber(kept[4] or 0) then
+    local last = math.max(row.last, now - age)
+    row = { count = count, last = last, before = last, is_news = true }
+  end
   local pause = 0
-  if count >= most then
+  if row.count >= most then
     pause = memory
-  elseif count > tonumber(ARGV[4 + i]) then
-    pause = math.min(longest, 2 ^ (count - tonumber(ARGV[4 + i]) - 1))
+  elseif row.count > free then
+    pause = math.min(longest, 2 ^ (row.count - free - 1))
   end
-  local wait = last + pause * 1000000 - now
-  if wait > 0 and not (i == 2 and ARGV[4] == '1') then
-    return { i, math.ceil(wait) }
+  local left = row.last + pause * 1000000 - now
+  if waits_for == 0 and left > 0 and not (i == 2 and ARGV[4] == '1') then
+    waits_for, wait = i, math.ceil(left)
   end
-  counts[i], before[i] = count + 1, string.format('%.0f', last)
+  rows[i] = row
 end
+local answer = { waits_for, wait, now }
 for i, key in ipairs(KEYS) do
-  redis.call('HSET', key, 'count', counts[i], 'last', string.format('%.0f', now), 'before', before[i])
-  redis.call('PEXPIRE', key, memory * 1000)
+  local row = rows[i]
+  if waits_for == 0 then
+    row = { count = row.count + 1, last = now, before = row.last, is_news = true }
+  end
+  local last, before = string.format('%.0f', row.last), string.format('%.0f', row.before)
+  -- A Redis that is full does not write, and still tells who has to wait.
+  if row.is_news then
+    redis.call('HSET', key, 'count', row.count, 'last', last, 'before', before)
+    redis.call('PEXPIRE', key, math.ceil((row.last - now) / 1000) + memory * 1000)
+  end
+  for _, number in ipairs({ row.count, row.last, row.before }) do
+    table.insert(answer, number)
+  end
 end
-return { 0, unpack(counts) }
+return answer

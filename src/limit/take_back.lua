@@ -1,9 +1,10 @@
 -- As `pause::take_back`. KEYS: the account from this source, and the account.
 for _, key in ipairs(KEYS) do
-  local count = tonumber(redis.call('HGET', key, 'count') or 0)
-  if count > 1 then
-    redis.call('HSET', key, 'count', count - 1, 'last', redis.call('HGET', key, 'before') or 0)
-  else
+  local kept = redis.call('HMGET', key, 'count', 'before', 'forgiven')
+  local count = tonumber(kept[1] or 0)
+  if count > 1 or (count == 1 and kept[3]) then
+    redis.call('HSET', key, 'count', count - 1, 'last', kept[2] or 0)
+  elseif not kept[3] then
     redis.call('DEL', key)
   end
 end

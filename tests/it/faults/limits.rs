@@ -60,12 +60,48 @@ impl Scene {
         ada.at_address(address)
     }
 
+    /// A wrong guess at ada's password, from a place of its own.
+    async fn guess(&self, server: usize, number: usize) -> Answer {
+        let bot = self.ada_at(server, &format!("2001:db8:{number:x}::1"));
+        let input = json!({ "login": "ada", "password": "a wrong guess" });
+        bot.asks(LOG_IN, json!({ "input": input })).await
+    }
+
+    /// No guess passes at any of these servers until one of them has told Redis of so many.
+    async fn hold_guesses_up_until_redis_knows(
+        &self,
+        redis: &RedisServer,
+        servers: &[usize],
+        count: u64,
+    ) {
+        for number in 1_000.. {
+            for server in servers {
+                let answer = self.guess(*server, 10 * number + server).await;
+                assert!(answer.wait().is_some(), "{}", self.servers[*server].log());
+            }
+            if failures_in(redis).is_some_and(|known| known >= count) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     fn complaints(&self) -> usize {
         let logs = self.servers.each_ref().map(Server::log);
         logs.map(|log| log.matches("Redis is away").count())
             .iter()
             .sum()
     }
+}
+
+/// The most wrong guesses in a row that Redis knows of.
+fn failures_in(redis: &RedisServer) -> Option<u64> {
+    let keys = redis.says(&["KEYS", "muster:limit:*"]);
+    let pauses = keys
+        .iter()
+        .filter(|key| redis.says(&["TYPE", key]) == ["hash"]);
+    let counts = pauses.filter_map(|key| redis.says(&["HGET", key, "count"])[0].parse().ok());
+    counts.max()
 }
 
 /// How many log-ins of one account and source time has allowed again.
@@ -147,10 +183,7 @@ async fn guesses_at_both(scene: &Scene) -> Seen {
     let began = Instant::now();
     let mut guesses = 0;
     for number in 0..40 {
-        let bot = scene.ada_at(number % 2, &format!("2001:db8:{number:x}::1"));
-        let input = json!({ "login": "ada", "password": "a wrong guess" });
-        let answer = bot.asks(LOG_IN, json!({ "input": input })).await;
-        guesses += passed(vec![answer]);
+        guesses += passed(vec![scene.guess(number % 2, number).await]);
     }
     // Ten are free; the next ones take 1, 2, 4, … seconds.
     let most = 10 + usize::try_from((began.elapsed().as_secs() + 1).ilog2()).unwrap() + 1;
@@ -204,12 +237,12 @@ async fn until_it_waits_for(seconds: u64, asks: impl AsyncFn(usize) -> Answer) {
 }
 
 /// Plays until Redis was asked throughout: on a busy machine, a server may find that it takes too long.
-async fn undisturbed<T>(play: impl AsyncFn(&Scene) -> T) -> T {
+async fn undisturbed<T>(play: impl AsyncFn(&Scene, &RedisServer) -> T) -> T {
     for _ in 0..5 {
         let redis = RedisServer::start();
         let scene = scene(&redis).await;
         let complaints = scene.complaints();
-        let seen = play(&scene).await;
+        let seen = play(&scene, &redis).await;
         if scene.complaints() == complaints {
             return seen;
         }
@@ -235,7 +268,7 @@ async fn changes_password(person: &Person, from: &str, to: &str) -> Answer {
 
 #[tokio::test]
 async fn a_server_that_saw_none_of_a_sessions_guesses_holds_them_up() {
-    let wait = undisturbed(async |scene| {
+    let wait = undisturbed(async |scene, _| {
         let [one, other] = ada_at_both(scene).await;
         let guesses =
             |person| changes_password(person, "a wrong guess", "quiet Harbour 91 lanterns");
@@ -247,21 +280,91 @@ async fn a_server_that_saw_none_of_a_sessions_guesses_holds_them_up() {
 
 #[tokio::test]
 async fn a_server_that_saw_none_of_the_strangers_guesses_holds_them_up() {
-    let wait = undisturbed(async |scene| {
-        let guesses = async |server: usize, number: usize| {
-            let bot = scene.ada_at(server, &format!("2001:db8:{number:x}::1"));
-            let input = json!({ "login": "ada", "password": "a wrong guess" });
-            bot.asks(LOG_IN, json!({ "input": input })).await
-        };
-        until_it_waits_for(8, async |number| guesses(0, number).await).await;
-        guesses(1, 99).await.wait()
+    let wait = undisturbed(async |scene, _| {
+        until_it_waits_for(8, async |number| scene.guess(0, number).await).await;
+        scene.guess(1, 99).await.wait()
     });
     assert!(wait.await.is_some());
 }
 
 #[tokio::test]
+async fn a_pause_outlasts_what_redis_had() {
+    let waits = undisturbed(async |scene, redis| {
+        until_it_waits_for(8, async |number| scene.guess(0, number).await).await;
+        // As it may be by whoever fills it.
+        redis.is_told(&["FLUSHALL"]);
+        // The one that saw the guesses holds them up, and the other one learns of them by Redis.
+        [
+            scene.guess(0, 98).await.wait(),
+            scene.guess(1, 99).await.wait(),
+        ]
+    });
+    assert!(waits.await.iter().all(Option::is_some));
+}
+
+#[tokio::test]
+async fn a_pause_outlasts_a_redis_that_starts_anew() {
+    for _ in 0..5 {
+        let mut redis = RedisServer::start();
+        let scene = scene(&redis).await;
+        let complaints = scene.complaints();
+        until_it_waits_for(16, async |number| scene.guess(0, number).await).await;
+        // Who was told to wait there waits there as well, with Redis or without.
+        let wait = scene.guess(1, 99).await.wait();
+        // On a busy machine, a server may have found that Redis takes too long.
+        if scene.complaints() > complaints {
+            continue;
+        }
+        assert!(wait.is_some());
+        redis.dies();
+        redis.starts_again();
+        let both = &[0, 1];
+        scene
+            .hold_guesses_up_until_redis_knows(&redis, both, 10)
+            .await;
+        for server in both {
+            assert!(scene.guess(*server, 90 + server).await.wait().is_some());
+        }
+        return;
+    }
+    panic!("Redis was never fast enough");
+}
+
+#[tokio::test]
+async fn what_was_counted_while_redis_was_away_counts_when_it_is_back() {
+    let redis = RedisServer::start();
+    let scene = scene(&redis).await;
+    for number in 100..103 {
+        assert_eq!(scene.guess(0, number).await.wait(), None);
+    }
+    redis.is_paused();
+    until_it_waits_for(16, async |number| scene.guess(0, number).await).await;
+    redis.goes_on();
+    scene
+        .hold_guesses_up_until_redis_knows(&redis, &[0], 10)
+        .await;
+    assert!(scene.guess(0, 99).await.wait().is_some());
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_lets_nobody_through_and_everybody_be_forgiven() {
+    let waits = undisturbed(async |scene, redis| {
+        let home = [0, 1].map(|server| scene.ada_at(server, "203.0.113.7"));
+        home[0].logs_in().await.succeeds();
+        until_it_waits_for(8, async |number| scene.guess(0, number).await).await;
+        redis.is_told(&["CONFIG", "SET", "maxmemory", "1"]);
+        let before = scene.guess(1, 98).await.wait();
+        logs_in_anew(&home[0]).await.succeeds();
+        redis.is_told(&["CONFIG", "SET", "maxmemory", "0"]);
+        (before, scene.guess(1, 99).await.wait())
+    });
+    let (before, after) = waits.await;
+    assert!(before.is_some() && after.is_none(), "{before:?} {after:?}");
+}
+
+#[tokio::test]
 async fn what_was_forgiven_at_one_server_and_what_was_no_guess_holds_up_nobody_at_the_other() {
-    let answers = undisturbed(async |scene| {
+    let answers = undisturbed(async |scene, _| {
         let [one, other] = ada_at_both(scene).await;
         let mut answers = Vec::new();
         for _ in 0..4 {
