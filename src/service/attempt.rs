@@ -7,7 +7,7 @@
 //! counted as they were typed, in their normal form, and no statement is sent for
 //! one that is not sent for the other.
 
-use std::time::Duration;
+mod step;
 
 use tokio::time::Instant;
 
@@ -21,11 +21,7 @@ use crate::store;
 use super::input::login_key;
 use super::session::LoggedIn;
 use super::{Client, Context, second_factor};
-
-/// What must not tell by its time whether there is somebody is answered at the next full step since it
-/// began: to read the row of somebody, and to note whose it is, takes a tenth of a millisecond more than
-/// reading nobody's, which hundreds of answers tell.
-const ANSWERED_AT_STEPS_OF: Duration = Duration::from_millis(50);
+use step::at_full_step;
 
 /// A request to the GraphQL endpoint, of whoever turned out to have sent it.
 pub async fn request(cx: &Context, actor: &Actor, client: &Client) -> Result<()> {
@@ -51,40 +47,45 @@ pub async fn log_in(
     let by_source = (Limit::LogInBySource, Subject::Source(source));
     take(cx, [by_account, by_source]).await?;
     let guess = guess(cx, &name);
-    start(cx, &guess, &name).await?;
+    if let Err(error) = start(cx, &guess, &name).await {
+        // The sessions of the account may have been looked through, and nobody has any.
+        return at_full_step(began, Err(error)).await;
+    }
     let outcome = verb.await;
     match &outcome {
         Ok(opened) => forgive(cx, &opened.user, &[guess]).await,
         Err(error) => settle(cx, &guess, error).await,
     }
-    if let Err(error) = &outcome
-        && is_refused_with(error, &[ProblemCode::InvalidCredentials])
-    {
-        next_full_step(began).await;
+    match &outcome {
+        Err(error) if is_refused_with(error, &[ProblemCode::InvalidCredentials]) => {
+            at_full_step(began, outcome).await
+        }
+        _ => outcome,
     }
-    outcome
-}
-
-async fn next_full_step(began: Instant) {
-    let steps = began.elapsed().as_millis() / ANSWERED_AT_STEPS_OF.as_millis() + 1;
-    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-    tokio::time::sleep_until(began + ANSWERED_AT_STEPS_OF.saturating_mul(steps)).await;
 }
 
 /// Lets a guess at a password begin that neither the wrong ones before it nor the mass of all log-ins
-/// hold up. The mass is strangers' doing, so it does not hold for a source that the account knows.
+/// hold up.
 async fn start(cx: &Context, guess: &Guess, name: &str) -> Result<()> {
     let account = Account::Named(name);
     let is_known = start_guess(cx, guess, account).await?;
-    let everybody = [(Limit::LogInByStrangers, Subject::Everybody)];
-    if let Err(refused) = cx.limiter.take(everybody).await
-        && !is_known
-        && !knows_source(cx, account).await?
-    {
+    let joined = join_the_mass(cx, account, is_known).await;
+    if joined.is_err() {
+        // Whatever it was, an outage included: nobody comes to judge this guess.
         cx.limiter.take_back(guess).await;
-        return Err(cx.limiter.refuse(refused));
     }
-    Ok(())
+    joined
+}
+
+/// The mass of all log-ins is strangers' doing, so it does not hold for a source that the account knows.
+async fn join_the_mass(cx: &Context, account: Account<'_>, is_known: bool) -> Result<()> {
+    let everybody = [(Limit::LogInByStrangers, Subject::Everybody)];
+    match cx.limiter.take(everybody).await {
+        Err(refused) if !is_known && !knows_source(cx, account).await? => {
+            Err(cx.limiter.refuse(refused))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Lets a guess begin that the wrong ones before it do not hold up. What others have guessed wrong
@@ -141,9 +142,7 @@ pub async fn request_password_reset<T>(
     let by_address = (Limit::PasswordResetByAddress, Subject::Name(&name));
     let by_source = (Limit::PasswordResetBySource, Subject::Source(source(cx)));
     take(cx, [by_address, by_source]).await?;
-    let outcome = verb.await;
-    next_full_step(began).await;
-    outcome
+    at_full_step(began, verb.await).await
 }
 
 /// Whoever holds the mailed link is the owner: wrong guesses at the old password are forgotten.

@@ -185,6 +185,27 @@ async fn the_mass_of_all_log_ins_is_bounded_and_does_not_keep_people_at_home_out
 }
 
 #[tokio::test]
+async fn an_outage_is_no_wrong_guess() {
+    let app = start().await;
+    app.admin("ada").await;
+    let all = [(Limit::LogInByStrangers, Subject::Everybody)];
+    while app.cx.limiter.take(all).await.is_ok() {}
+    // Now it matters where the account is at home, and that cannot be read.
+    app.executes("ALTER TABLE sessions RENAME TO elsewhere")
+        .await;
+    let mut botnet = Botnet::of(&app);
+    for _ in 0..20 {
+        let code = botnet.guesses_at("ada").await.code();
+        assert!(code.is_some_and(|code| code != "RATE_LIMITED"));
+    }
+    app.executes("ALTER TABLE elsewhere RENAME TO sessions")
+        .await;
+    app.clock.advance(TimeDelta::milliseconds(50));
+    let answer = botnet.guesses_at("ada").await;
+    answer.refused_with("INVALID_CREDENTIALS");
+}
+
+#[tokio::test]
 async fn whoever_found_an_open_session_cannot_guess_its_password() {
     let app = start().await;
     let ada = app.admin("ada").await;

@@ -184,6 +184,56 @@ async fn who_waits_or_has_left_is_refused_as_slowly_as_who_was_never_here() {
     }
 }
 
+/// How long a stranger waits for being told to wait, each time at another place.
+async fn took_to_be_held_up(app: &TestApp, number: usize, login: &str) -> f64 {
+    let eve = app
+        .stranger("eve")
+        .at_address(&format!("2001:db8:{number:x}:1::1"));
+    let Side(operation, variables) = log_in(login, "a wrong guess");
+    let began = Instant::now();
+    let answer = eve.asks(operation, variables).await;
+    assert!(answer.wait().is_some());
+    began.elapsed().as_secs_f64()
+}
+
+#[tokio::test]
+async fn a_stranger_at_a_paused_account_is_refused_as_slowly_as_at_none() {
+    let settings = &[("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1/32")];
+    let app = TestApp::start_with(settings).await;
+    let known = app.employee("known").await;
+    // An account that is at home at as many places as may be.
+    for number in 0..49 {
+        let home = known.at_address(&format!("2001:db8:{number:x}:2::1"));
+        home.on_another_device().logs_in().await.succeeds();
+    }
+    let mut number = 0;
+    for login in ["known", "nobody"] {
+        for _ in 0..10 {
+            number += 1;
+            let eve = app
+                .stranger("eve")
+                .at_address(&format!("2001:db8:{number:x}:3::1"));
+            took(&eve, &log_in(login, "a wrong guess")).await;
+        }
+    }
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for turn in 0..200 {
+        // Each side begins as often as it comes second.
+        let mut sides = [("known", &mut first), ("nobody", &mut second)];
+        if turn % 2 == 1 {
+            sides.reverse();
+        }
+        for (login, times) in sides {
+            number += 1;
+            times.push(took_to_be_held_up(&app, number, login).await);
+        }
+    }
+    // Chance alone, with so many samples, stays within this in all but one run of a thousand.
+    let area = area(&first, &second);
+    println!("{area:.3}");
+    assert!((0.4..=0.6).contains(&area), "{area:.3}");
+}
+
 #[tokio::test]
 async fn a_link_is_promised_as_slowly_whether_or_not_there_is_anybody_to_mail() {
     let (app, asker) = app().await;
