@@ -63,6 +63,8 @@ limits! {
     /// Of log-ins with the right password and no right code, those that the account's history tells.
     CodeFailureNoted: "code_failure_noted", 60 per HOUR;
     RequestByUser: "request_by_user", 600 per MINUTE;
+    /// Of those, by all API tokens of the user together.
+    RequestByScripts: "request_by_scripts", 300 per MINUTE;
     RequestBySource: "request_by_source", 300 per MINUTE;
 }
 

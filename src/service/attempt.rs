@@ -25,15 +25,22 @@ use step::at_full_step;
 
 /// A request to the GraphQL endpoint, of whoever turned out to have sent it.
 pub async fn request(cx: &Context, actor: &Actor, client: &Client) -> Result<()> {
-    let (limit, subject) = match actor {
-        Actor::User(viewer) => (Limit::RequestByUser, Subject::User(viewer.id)),
-        Actor::Anonymous | Actor::Refused => {
-            let subject = Subject::Source(Source::of(client.ip));
-            (Limit::RequestBySource, subject)
+    match actor {
+        Actor::User(viewer) => {
+            let user = Subject::User(viewer.id);
+            let by_user = (Limit::RequestByUser, user);
+            if viewer.is_script() {
+                // A token that got into wrong hands shall not keep its owner from ending it.
+                return take(cx, [(Limit::RequestByScripts, user), by_user]).await;
+            }
+            take(cx, [by_user]).await
         }
-        Actor::System => return Ok(()),
-    };
-    take(cx, [(limit, subject)]).await
+        Actor::Anonymous | Actor::Refused => {
+            let source = Subject::Source(Source::of(client.ip));
+            take(cx, [(Limit::RequestBySource, source)]).await
+        }
+        Actor::System => Ok(()),
+    }
 }
 
 pub async fn log_in(

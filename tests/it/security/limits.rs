@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, CHANGE_PASSWORD, LOG_IN, PASSWORD, Person, REQUEST_PASSWORD_RESET, SERVER, TestApp,
-    VIEWER,
+    Answer, CHANGE_PASSWORD, CREATE_API_TOKEN, LOG_IN, PASSWORD, Person, REQUEST_PASSWORD_RESET,
+    SERVER, TestApp, VIEWER,
 };
 
 /// Who asks comes from wherever they say: the test is the proxy.
@@ -172,6 +172,41 @@ async fn six_hundred_requests_a_minute_for_each_user() {
     app.clock.advance(TimeDelta::milliseconds(100));
     ada.asks(VIEWER, json!({})).await.succeeds();
     is_limited(ada.asks(VIEWER, json!({})).await, 1);
+}
+
+#[tokio::test]
+async fn scripts_leave_their_owner_half_of_the_requests() {
+    let app = start().await;
+    let ada = app.admin("ada").await;
+    let mut scripts = Vec::new();
+    for name in ["one", "other"] {
+        let input = json!({ "name": name, "access": "READ", "currentPassword": PASSWORD });
+        let answer = ada.asks(CREATE_API_TOKEN, json!({ "input": input })).await;
+        let token = answer.succeeds().words("createApiToken.token");
+        scripts.push(ada.with_access_token(&token));
+    }
+    app.clock.advance(TimeDelta::minutes(1));
+    for turn in 0..300 {
+        let script = &scripts[turn % 2];
+        script.asks(VIEWER, json!({})).await.succeeds();
+    }
+    for _ in 0..10 {
+        for script in &scripts {
+            is_limited(script.asks(VIEWER, json!({})).await, 1);
+        }
+    }
+    // What was refused took nothing from the owner, who has the rest, and what is left in all.
+    for _ in 0..300 {
+        ada.asks(VIEWER, json!({})).await.succeeds();
+    }
+    is_limited(ada.asks(VIEWER, json!({})).await, 1);
+    app.clock.advance(TimeDelta::milliseconds(200));
+    for asker in [&scripts[0], &ada] {
+        asker.asks(VIEWER, json!({})).await.succeeds();
+        is_limited(scripts[0].asks(VIEWER, json!({})).await, 1);
+    }
+    is_limited(ada.asks(VIEWER, json!({})).await, 1);
+    app.leaves_jobs();
 }
 
 #[tokio::test]
