@@ -13,8 +13,9 @@ use async_graphql::SimpleObject;
 use crate::error::{Error, Result};
 use crate::store::{Page, Position, SortKey, Window};
 
-const SIZE_DEFAULT: i32 = 20;
-const SIZE_MAX: i32 = 100;
+/// Rows of a page, when none are asked for and at most.
+pub const SIZE_DEFAULT: u64 = 20;
+pub const SIZE_MAX: u64 = 100;
 /// In characters.
 const SEARCH_MAX: usize = 200;
 const SEARCH_WORDS_MAX: usize = 16;
@@ -70,22 +71,22 @@ impl ListId {
 impl PageArguments {
     /// Checks the arguments against each other and against the list.
     pub fn window(self, list: ListId) -> Result<Window> {
+        let in_bounds = |name: &str, size: i32| {
+            u64::try_from(size)
+                .ok()
+                .filter(|size| *size <= SIZE_MAX)
+                .ok_or_else(|| Error::BadUserInput(format!("{name} must be from 0 to {SIZE_MAX}.")))
+        };
         let (size, backward) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::BadUserInput(
                     "Give either first or last, not both.".into(),
                 ));
             }
-            (Some(first), None) => (("first", first), false),
-            (None, Some(last)) => (("last", last), true),
-            (None, None) => (("first", SIZE_DEFAULT), false),
+            (Some(first), None) => (in_bounds("first", first)?, false),
+            (None, Some(last)) => (in_bounds("last", last)?, true),
+            (None, None) => (SIZE_DEFAULT, false),
         };
-        let size = u64::try_from(size.1)
-            .ok()
-            .filter(|_| size.1 <= SIZE_MAX)
-            .ok_or_else(|| {
-                Error::BadUserInput(format!("{} must be from 0 to {SIZE_MAX}.", size.0))
-            })?;
         let position = |name: &str, cursor: Option<String>| {
             cursor
                 .map(|cursor| {

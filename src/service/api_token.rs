@@ -24,7 +24,7 @@ use crate::store::{self, api_token::Standing};
 /// In characters.
 const NAME_MAX: usize = 100;
 /// At once, of one user.
-const TOKENS_MAX: u64 = 20;
+pub const TOKENS_MAX: u64 = 20;
 const LIFE_DEFAULT: TimeDelta = TimeDelta::days(90);
 const LIFE_MAX: TimeDelta = TimeDelta::days(366);
 

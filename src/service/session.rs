@@ -3,7 +3,7 @@
 
 mod log_in;
 
-pub use log_in::{LogIn, LoggedIn, Purpose, log_in};
+pub use log_in::{LogIn, LoggedIn, Purpose, SESSIONS_MAX, log_in};
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -4,6 +4,7 @@
 //! of a refusal is bounded by the length of the text.
 
 mod cost;
+mod rows;
 mod scan;
 mod selected;
 mod variables;
@@ -30,7 +31,8 @@ const ALIASES_MAX: usize = 30;
 const DIRECTIVES_MAX: usize = 20;
 const FRAGMENTS_MAX: usize = 50;
 const OPERATIONS_MAX: usize = 50;
-/// Items of one list, as an argument or a variable.
+/// Items of one list, as an argument or a variable: the bound of all lists that the schema takes,
+/// such as the ids of `nodes`.
 const LIST_MAX: usize = 100;
 /// Lists and objects inside one another in a variable.
 const VARIABLE_NESTING_MAX: usize = 16;
@@ -157,6 +159,11 @@ fn check_length(length: usize) -> Result<(), ServerError> {
     ))
 }
 
+/// The same bound for an input object: no form has as many fields.
+fn check_size(fields: usize) -> Result<(), ServerError> {
+    within("fields in one input object", fields, LIST_MAX)
+}
+
 fn within(what: &str, count: usize, max: usize) -> Result<(), ServerError> {
     if count <= max {
         return Ok(());
@@ -182,7 +189,7 @@ fn check_value(value: &ConstValue, nesting_left: usize) -> Result<(), ServerErro
             items.iter().try_for_each(|item| check_value(item, left))
         }
         ConstValue::Object(fields) => {
-            within("fields in one input object", fields.len(), LIST_MAX)?;
+            check_size(fields.len())?;
             fields
                 .values()
                 .try_for_each(|field| check_value(field, left))
@@ -285,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_bounded_in_length_and_nesting() {
+    fn variables_and_literals_are_bounded_in_length_and_nesting() {
         let list = |length: usize| json!({ "v": vec![1; length] });
         assert_eq!(refused("{ a }", list(LIST_MAX), None), None);
         let longer = refused("{ a }", list(LIST_MAX + 1), None);
@@ -294,6 +301,20 @@ mod tests {
         assert_eq!(refused(&literal(LIST_MAX), json!({}), None), None);
         let longer = refused(&literal(LIST_MAX + 1), json!({}), None);
         assert_eq!(longer.as_deref(), Some(BAD_USER_INPUT));
+        let object = |size: usize| {
+            let fields = (0..size).map(|i| (format!("f{i}"), json!(1)));
+            json!({ "v": fields.collect::<serde_json::Map<_, _>>() })
+        };
+        assert_eq!(refused("{ a }", object(LIST_MAX), None), None);
+        let larger = refused("{ a }", object(LIST_MAX + 1), None);
+        assert_eq!(larger.as_deref(), Some(TOO_COMPLEX));
+        let literal = |size: usize| {
+            let fields = (0..size).map(|i| format!("f{i}: 1 "));
+            format!("{{ a(b: [{{ {} }}]) }}", fields.collect::<String>())
+        };
+        assert_eq!(refused(&literal(LIST_MAX), json!({}), None), None);
+        let larger = refused(&literal(LIST_MAX + 1), json!({}), None);
+        assert_eq!(larger.as_deref(), Some(TOO_COMPLEX));
         let nested = |depth: usize| {
             let value = (1..depth).fold(json!(1), |value, _| json!([value]));
             json!({ "v": value })

@@ -16,7 +16,7 @@ use crate::service::{Context, attempt, job_board, second_factor};
 use crate::store;
 
 /// The oldest session beyond these ends at the next log-in (OWASP ASVS 5.0, 7.1.2).
-const SESSIONS_MAX: u64 = 50;
+pub const SESSIONS_MAX: u64 = 50;
 
 pub struct LogIn {
     /// Username or e-mail address.

@@ -2,6 +2,7 @@
 
 mod api_tokens;
 mod at_once;
+mod costs;
 mod enumeration;
 mod guessing;
 mod ids;
