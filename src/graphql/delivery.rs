@@ -15,12 +15,9 @@ use super::user::User;
 use crate::actor::Actor;
 use crate::entity;
 use crate::entity::delivery::Model;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service;
 use crate::store::{self, Position, SortKey};
-
-/// More values than there are, since some may come twice.
-pub(super) const VALUES_MAX: usize = 50;
 
 /// How far a mail is.
 #[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
@@ -177,26 +174,15 @@ struct DeliveryFilter {
     recipient_id: Option<ID>,
 }
 
-impl TryFrom<DeliveryFilter> for store::delivery::DeliveryFilter {
-    type Error = Error;
-
-    fn try_from(filter: DeliveryFilter) -> Result<Self> {
-        let lengths = [
-            filter.kind.as_ref().map_or(0, Vec::len),
-            filter.state.as_ref().map_or(0, Vec::len),
-        ];
-        if lengths.into_iter().any(|length| length > VALUES_MAX) {
-            return Err(Error::BadUserInput(format!(
-                "kind and state take at most {VALUES_MAX} values each."
-            )));
-        }
-        Ok(Self {
+impl From<DeliveryFilter> for store::delivery::DeliveryFilter {
+    fn from(filter: DeliveryFilter) -> Self {
+        Self {
             kind: filter.kind.map(all),
             state: filter.state.map(all),
             recipient: filter
                 .recipient_id
                 .map(|id| id.parse().ok().into_iter().collect()),
-        })
+        }
     }
 }
 
@@ -228,7 +214,7 @@ impl DeliveryQuery {
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
     ) -> Result<DeliveryConnection> {
         let actor = access::require(ctx, access::DELIVERIES)?;
-        let filter = filter.unwrap_or_default().try_into()?;
+        let filter = filter.unwrap_or_default().into();
         let list = DeliveryList {
             id: ListId::new("deliveries", &filter, &"newest first"),
             filter,

@@ -16,10 +16,8 @@ use super::user::User;
 use super::{muster, request_time};
 use crate::actor::Actor;
 use crate::entity::ObjectId;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store;
-
-const IDS_MAX: usize = 100;
 
 /// Anything that has a global id.
 #[derive(Interface, Clone)]
@@ -70,11 +68,6 @@ impl NodeQuery {
         #[graphql(desc = "The objects' global ids; at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         let actor = access::require(ctx, access::NODES)?;
-        if ids.len() > IDS_MAX {
-            return Err(Error::BadUserInput(format!(
-                "nodes takes at most {IDS_MAX} ids."
-            )));
-        }
         find(ctx, &actor, &ids).await
     }
 }

@@ -19,9 +19,6 @@ use crate::error::{Error, Result};
 use crate::service;
 use crate::service::reminder::Pressing;
 
-/// More days than a week has, since some may come twice.
-const WEEKDAYS_MAX: usize = 50;
-
 pub struct NotificationSettings {
     row: Model,
     user: Arc<UserRow>,
@@ -206,16 +203,11 @@ impl NotificationMutation {
             async {
                 let actor = access::require(ctx, access::UPDATE_NOTIFICATION_SETTINGS)?;
                 let user = viewer(ctx, actor).await?;
-                let days = input.reminder_weekdays;
-                if days.as_ref().is_some_and(|days| days.len() > WEEKDAYS_MAX) {
-                    return Err(Error::BadUserInput(format!(
-                        "reminderWeekdays takes at most {WEEKDAYS_MAX} values."
-                    )));
-                }
                 let input = service::notification::UpdateNotificationSettings {
                     daily_reminder: input.daily_reminder,
                     reminder_time: patch(input.reminder_time, |time| time.0),
-                    reminder_weekdays: days
+                    reminder_weekdays: input
+                        .reminder_weekdays
                         .map(|days| Weekdays::of(days.into_iter().map(Into::into))),
                     reminders_paused_until: patch(input.reminders_paused_until, |date| date.0),
                     weekly_report: input.weekly_report,

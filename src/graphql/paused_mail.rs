@@ -4,7 +4,7 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth};
-use super::delivery::{VALUES_MAX, all};
+use super::delivery::all;
 use super::muster;
 use super::payload::{UserError, payloads, settle};
 use super::types::{DateTime, MailKind};
@@ -12,7 +12,7 @@ use super::user::User;
 use crate::actor::Actor;
 use crate::entity;
 use crate::entity::paused_mail::Model as PausedMailRow;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service;
 use crate::store;
 
@@ -115,7 +115,7 @@ impl PausedMailMutation {
         Some(
             async {
                 let actor = access::require(ctx, access::PAUSE_MAILS)?;
-                let kinds = kinds(input.kinds)?;
+                let kinds: Vec<entity::MailKind> = all(input.kinds);
                 let cx = muster(ctx);
                 let verb = || service::delivery::pause(cx, &actor, &kinds);
                 let answer = cx.retried(verb).await;
@@ -138,7 +138,7 @@ impl PausedMailMutation {
         Some(
             async {
                 let actor = access::require(ctx, access::RESUME_MAILS)?;
-                let kinds = kinds(input.kinds)?;
+                let kinds: Vec<entity::MailKind> = all(input.kinds);
                 let cx = muster(ctx);
                 let verb = || service::delivery::resume(cx, &actor, &kinds);
                 let answer = cx.retried(verb).await;
@@ -150,13 +150,4 @@ impl PausedMailMutation {
             .await,
         )
     }
-}
-
-fn kinds(kinds: Vec<MailKind>) -> Result<Vec<entity::MailKind>> {
-    if kinds.len() > VALUES_MAX {
-        return Err(Error::BadUserInput(format!(
-            "kinds takes at most {VALUES_MAX} values."
-        )));
-    }
-    Ok(all(kinds))
 }
