@@ -41,6 +41,8 @@ mod task;
 mod types;
 mod user;
 
+use std::sync::LazyLock;
+
 use async_graphql::{
     Context, EmptySubscription, MergedObject, Request, SDLExportOptions, Schema as GraphqlSchema,
 };
@@ -119,18 +121,17 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>
     GraphqlSchema::build(Query::default(), Mutation::default(), EmptySubscription)
 }
 
-/// The schema as text: the contents of `schema.graphql`.
-pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .include_specified_by()
-        .use_space_ident();
-    let mut text = builder()
-        .finish()
-        .sdl_with_options(options)
-        .trim()
-        .to_owned();
-    text.push('\n');
-    text
+/// The schema as text: the contents of `schema.graphql`. Written once, since whoever asks for it
+/// need not be anybody.
+pub fn sdl() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let options = SDLExportOptions::new()
+            .include_specified_by()
+            .use_space_ident();
+        let schema = builder().finish();
+        format!("{}\n", schema.sdl_with_options(options).trim())
+    });
+    &TEXT
 }
 
 /// Attaches what the resolvers of one request share.

@@ -169,7 +169,7 @@ async fn with_introspection_off_guessing_at_names_teaches_none() {
             .collect()
     };
     // English words are no news; what has a capital inside or at its head is a name.
-    let names: BTreeSet<String> = words(&sdl)
+    let names: BTreeSet<String> = words(sdl)
         .into_iter()
         .filter(|word| word.len() > 4 && word.contains(|c: char| c.is_ascii_uppercase()))
         .collect();
