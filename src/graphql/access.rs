@@ -9,6 +9,7 @@ use super::types::Role as RoleType;
 use crate::actor::{Actor, SignedInBy};
 use crate::entity::{ApiTokenAccess, Role};
 use crate::error::{Error, Result};
+use crate::policy::Verdict;
 
 /// Who may resolve a field. Roles are ordered ADMIN > MANAGER > EMPLOYEE; a field asks for at
 /// least the role named. A root field carries exactly one of @auth and @public.
@@ -114,6 +115,17 @@ require! {
 /// goes this far.
 pub(super) fn require(ctx: &Context<'_>, guard: Guard) -> Result<Actor> {
     let actor = actor(ctx);
+    admit(&actor, guard)?;
+    Ok(actor)
+}
+
+/// Whether a mutation would be allowed now: its actor may knock, and may do it to that row. What the
+/// `viewerCan…` fields answer.
+pub(super) fn would_allow(actor: &Actor, guard: Guard, verdict: Verdict) -> bool {
+    admit(actor, guard).is_ok() && verdict.is_ok()
+}
+
+fn admit(actor: &Actor, guard: Guard) -> Result<()> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     if viewer.role < guard.role {
         return Err(if viewer.lacks_second_factor {
@@ -123,12 +135,12 @@ pub(super) fn require(ctx: &Context<'_>, guard: Guard) -> Result<Actor> {
         });
     }
     let SignedInBy::ApiToken { access, .. } = viewer.signed_in_by else {
-        return Ok(actor);
+        return Ok(());
     };
     match (guard.kind, access) {
         (Kind::Session, _) => Err(Error::SessionNeeded),
         (Kind::Write, ApiTokenAccess::Read) => Err(Error::ReadOnlyToken),
-        (Kind::Write, ApiTokenAccess::Full) | (Kind::Read, _) => Ok(actor),
+        (Kind::Write, ApiTokenAccess::Full) | (Kind::Read, _) => Ok(()),
     }
 }
 

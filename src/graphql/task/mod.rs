@@ -13,9 +13,9 @@ pub(super) use list::tasks_of;
 
 use async_graphql::{Context, ID, Object};
 
-use super::request_time;
 use super::types::{DateTime, TaskStatus};
 use super::user::User;
+use super::{access, request_time};
 use crate::actor::Actor;
 use crate::entity::task::Model;
 use crate::error::Result;
@@ -98,21 +98,25 @@ impl Task {
 
     /// Whether `updateTask` would be allowed now.
     async fn viewer_can_update(&self) -> bool {
-        policy::task::may_update(&self.actor, &self.row).is_ok()
+        let verdict = policy::task::may_update(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::UPDATE_TASK, verdict)
     }
 
     /// Whether `assignTask` would be allowed now.
     async fn viewer_can_assign(&self) -> bool {
-        policy::task::may_assign(&self.actor, &self.row).is_ok()
+        let verdict = policy::task::may_assign(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::ASSIGN_TASK, verdict)
     }
 
     /// Whether `setTaskStatus` would be allowed now.
     async fn viewer_can_set_status(&self) -> bool {
-        policy::task::may_set_status(&self.actor, &self.row).is_ok()
+        let verdict = policy::task::may_set_status(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::SET_TASK_STATUS, verdict)
     }
 
     /// Whether `deleteTask` would be allowed now.
     async fn viewer_can_delete(&self) -> bool {
-        policy::task::may_delete(&self.actor, &self.row).is_ok()
+        let verdict = policy::task::may_delete(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::DELETE_TASK, verdict)
     }
 }

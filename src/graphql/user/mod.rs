@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 
+use super::access;
 use super::loaders;
 use super::page::PageArguments;
 use super::second_factor::SecondFactor;
@@ -165,21 +166,25 @@ impl User {
 
     /// Whether `updateUser` would be allowed now; which of its fields, its description says.
     async fn viewer_can_update(&self) -> bool {
-        policy::user::may_update(&self.actor, &self.row).is_ok()
+        let verdict = policy::user::may_update(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::UPDATE_USER, verdict)
     }
 
     /// Whether `setUserRole` would be allowed now.
     async fn viewer_can_set_role(&self) -> bool {
-        policy::user::may_set_role(&self.actor, &self.row).is_ok()
+        let verdict = policy::user::may_set_role(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::SET_USER_ROLE, verdict)
     }
 
     /// Whether `resetSecondFactor` would be allowed now, if this user has one.
     async fn viewer_can_reset_second_factor(&self) -> bool {
-        policy::second_factor::may_reset(&self.actor, &self.row).is_ok()
+        let verdict = policy::second_factor::may_reset(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::RESET_SECOND_FACTOR, verdict)
     }
 
     /// Whether `deleteUser` would be allowed now.
     async fn viewer_can_delete(&self) -> bool {
-        policy::user::may_delete(&self.actor, &self.row).is_ok()
+        let verdict = policy::user::may_delete(&self.actor, &self.row);
+        access::would_allow(&self.actor, access::DELETE_USER, verdict)
     }
 }

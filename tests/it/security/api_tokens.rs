@@ -54,6 +54,40 @@ async fn a_token_that_may_read_can_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_read_is_told_that_it_can_change_nothing() {
+    let app = TestApp::start().await;
+    let (ada, nico) = (app.admin("ada").await, app.employee("nico").await);
+    let (reader, writer) = (
+        create(&ada, "READ", None).await,
+        create(&ada, "FULL", None).await,
+    );
+    let task = json!({ "title": "Count the chairs", "assigneeId": nico.id() });
+    let task = ada.creates_task_with(task).await;
+    let schema = sdl::ours();
+    let mut fields = 0;
+    for (name, of) in &schema.types {
+        let Some(of) = of.as_object() else { continue };
+        let of = of.fields.keys().map(ToString::to_string);
+        for field in of.filter(|field| field.starts_with("viewerCan")) {
+            let id = match name.as_str() {
+                "Task" => task.as_str(),
+                "User" => nico.id(),
+                other => panic!("nobody knows a {other} to ask for {field}"),
+            };
+            let query = format!("{{ node(id: \"{id}\") {{ ... on {name} {{ {field} }} }} }}");
+            for (who, expected) in [(&ada, true), (&writer, true), (&reader, false)] {
+                let answer = who.sends(&query, json!({})).await.succeeds();
+                let can = answer.data(&format!("node.{field}"));
+                assert_eq!(can, expected, "{name}.{field}");
+            }
+            fields += 1;
+        }
+    }
+    assert_eq!(fields, 8);
+    app.runs_all_jobs().await;
+}
+
+#[tokio::test]
 async fn no_token_can_touch_what_its_owner_proves_themselves_with() {
     let app = TestApp::start().await;
     let ada = app.admin("ada").await;
