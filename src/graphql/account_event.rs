@@ -7,7 +7,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::access::{self, auth};
 use super::connection::connection;
 use super::muster;
-use super::page::{ListId, PageArguments};
+use super::page::{ListId, PageArguments, SortKind};
 use super::types::{DateTime, Role};
 use super::user::User;
 use crate::actor::Actor;
@@ -222,7 +222,7 @@ impl AccountEventList {
             until: filter.until.map(|instant| instant.0),
         };
         Self {
-            id: ListId::new("accountEvents", &filter, &"newest first"),
+            id: ListId::new("accountEvents", &filter, &"newest first", SortKind::Instant),
             filter,
         }
     }

@@ -7,7 +7,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use super::access::{self, auth};
 use super::connection::connection;
 use super::muster;
-use super::page::{ListId, PageArguments};
+use super::page::{ListId, PageArguments, SortKind};
 use super::payload::{UserError, payloads, settle};
 use super::types::{ApprovalDecision, DateTime, Role};
 use super::user::User;
@@ -143,7 +143,7 @@ impl ApprovalQuery {
             decision: decision.map(|decisions| decisions.into_iter().map(Into::into).collect()),
         };
         let list = ApprovalList {
-            id: ListId::new("approvals", &filter, &"newest first"),
+            id: ListId::new("approvals", &filter, &"newest first", SortKind::Instant),
             filter,
         };
         let window = PageArguments {

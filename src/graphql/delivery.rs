@@ -8,7 +8,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use super::access::{self, auth};
 use super::connection::connection;
 use super::muster;
-use super::page::{ListId, PageArguments};
+use super::page::{ListId, PageArguments, SortKind};
 use super::payload::{UserError, payloads, settle};
 use super::types::{DateTime, MailKind};
 use super::user::User;
@@ -216,7 +216,7 @@ impl DeliveryQuery {
         let actor = access::require(ctx, access::DELIVERIES)?;
         let filter = filter.unwrap_or_default().into();
         let list = DeliveryList {
-            id: ListId::new("deliveries", &filter, &"newest first"),
+            id: ListId::new("deliveries", &filter, &"newest first", SortKind::Instant),
             filter,
         };
         let window = PageArguments {

@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth, public};
 use super::connection::connection;
-use super::page::{ListId, PageArguments};
+use super::page::{ListId, PageArguments, SortKind};
 use super::payload::{UserError, payloads, settle};
 use super::types::{DateTime, Role};
 use super::user::User;
@@ -158,7 +158,7 @@ impl InvitationQuery {
             state: state.map(|states| states.into_iter().map(Into::into).collect()),
         };
         let list = InvitationList {
-            id: ListId::new("invitations", &filter, &"newest first"),
+            id: ListId::new("invitations", &filter, &"newest first", SortKind::Instant),
             filter,
         };
         let window = PageArguments {

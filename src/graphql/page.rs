@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use async_graphql::SimpleObject;
 
+use super::types::is_in_range;
 use crate::error::{Error, Result};
 use crate::store::{Page, Position, SortKey, Window};
 
@@ -55,16 +56,37 @@ pub struct PageArguments {
     pub before: Option<String>,
 }
 
+/// What the rows of a list are sorted by, and so what its cursors hold. Anybody can make a cursor,
+/// and the database compares no text with an instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SortKind {
+    Instant,
+    /// Some rows have no instant.
+    InstantOrMissing,
+    Text,
+}
+
 /// Tells lists apart: what is listed, by which filter, in which order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ListId([u8; 8]);
+pub struct ListId {
+    fingerprint: [u8; 8],
+    sorted_by: SortKind,
+}
 
 impl ListId {
-    pub fn new(name: &str, filter: &impl std::fmt::Debug, order: &impl std::fmt::Debug) -> Self {
+    pub fn new(
+        name: &str,
+        filter: &impl std::fmt::Debug,
+        order: &impl std::fmt::Debug,
+        sorted_by: SortKind,
+    ) -> Self {
         let digest = Sha256::digest(format!("{name}|{filter:?}|{order:?}"));
-        let mut id = [0; 8];
-        id.copy_from_slice(&digest[..8]);
-        Self(id)
+        let mut fingerprint = [0; 8];
+        fingerprint.copy_from_slice(&digest[..8]);
+        Self {
+            fingerprint,
+            sorted_by,
+        }
     }
 }
 
@@ -130,7 +152,7 @@ pub fn search_text(text: Option<String>) -> Result<SearchText> {
 
 pub fn encode(list: ListId, position: &Position) -> String {
     let mut bytes = Vec::with_capacity(48);
-    bytes.extend_from_slice(&list.0);
+    bytes.extend_from_slice(&list.fingerprint);
     bytes.extend_from_slice(position.id.as_bytes());
     match &position.key {
         SortKey::Instant(instant) => {
@@ -156,19 +178,25 @@ fn decode(list: ListId, cursor: &str) -> Option<Position> {
     if Sha256::digest(body)[..CHECKSUM_LENGTH] != *checksum {
         return None;
     }
-    let (list_id, body) = body.split_at_checked(8)?;
+    let (fingerprint, body) = body.split_at_checked(8)?;
     let (id, key) = body.split_at_checked(16)?;
     let (tag, value) = key.split_first()?;
-    let key = match tag {
-        b'i' => {
+    let key = match (tag, list.sorted_by) {
+        (b'i', SortKind::Instant | SortKind::InstantOrMissing) => {
             let millis = i64::from_be_bytes(value.try_into().ok()?);
-            SortKey::Instant(DateTime::from_timestamp_millis(millis)?)
+            let instant = DateTime::from_timestamp_millis(millis)?;
+            // PostgreSQL refuses what is far away; no row has an instant that could not be given.
+            is_in_range(instant).then_some(SortKey::Instant(instant))?
         }
-        b't' => SortKey::Text(String::from_utf8(value.to_vec()).ok()?),
-        b'm' => SortKey::Missing,
+        (b'm', SortKind::InstantOrMissing) => value.is_empty().then_some(SortKey::Missing)?,
+        (b't', SortKind::Text) => {
+            let text = String::from_utf8(value.to_vec()).ok()?;
+            // PostgreSQL takes no NUL.
+            (!text.contains('\0')).then_some(SortKey::Text(text))?
+        }
         _ => return None,
     };
-    (list_id == list.0).then_some(Position {
+    (fingerprint == list.fingerprint).then_some(Position {
         key,
         id: Uuid::from_slice(id).ok()?,
     })
@@ -178,24 +206,66 @@ fn decode(list: ListId, cursor: &str) -> Option<Position> {
 mod tests {
     use super::*;
 
-    fn list(order: &str) -> ListId {
-        ListId::new("tasks", &"any", &order)
+    fn list(order: &str, sorted_by: SortKind) -> ListId {
+        ListId::new("tasks", &"any", &order, sorted_by)
+    }
+
+    fn instant(text: &str) -> SortKey {
+        SortKey::Instant(text.parse().unwrap())
     }
 
     #[test]
     fn a_cursor_comes_back_as_it_was_for_its_own_list_and_for_no_other() {
-        for key in [
-            SortKey::Instant(DateTime::from_timestamp_millis(1_767_600_000_123).unwrap()),
-            SortKey::Text("Ärger mit „Zeichen“".into()),
-            SortKey::Missing,
+        for (key, sorted_by) in [
+            (instant("2026-01-05T08:00:00.123Z"), SortKind::Instant),
+            (
+                instant("2026-01-05T08:00:00.123Z"),
+                SortKind::InstantOrMissing,
+            ),
+            (SortKey::Missing, SortKind::InstantOrMissing),
+            (SortKey::Text("Ärger mit „Zeichen“".into()), SortKind::Text),
         ] {
             let position = Position {
                 key,
                 id: Uuid::from_u128(7),
             };
-            let cursor = encode(list("newest"), &position);
-            assert_eq!(decode(list("newest"), &cursor), Some(position));
-            assert_eq!(decode(list("title"), &cursor), None);
+            let newest = list("newest", sorted_by);
+            let cursor = encode(newest, &position);
+            assert_eq!(decode(newest, &cursor), Some(position));
+            assert_eq!(decode(list("title", sorted_by), &cursor), None);
+        }
+    }
+
+    #[test]
+    fn a_cursor_that_holds_what_no_row_of_the_list_has_is_none() {
+        use SortKind::{Instant, InstantOrMissing, Text};
+        let text = |text: &str| SortKey::Text(text.into());
+        for (key, good_for) in [
+            (text("a"), &[Text][..]),
+            (text("a\0"), &[]),
+            (SortKey::Missing, &[InstantOrMissing]),
+            (
+                instant("0001-01-01T00:00:00Z"),
+                &[Instant, InstantOrMissing],
+            ),
+            (
+                instant("9999-12-31T23:59:59.999Z"),
+                &[Instant, InstantOrMissing],
+            ),
+            (instant("0000-12-31T23:59:59.999Z"), &[]),
+            (instant("+10000-01-01T00:00:00Z"), &[]),
+            (SortKey::Instant(DateTime::<chrono::Utc>::MAX_UTC), &[]),
+        ] {
+            let position = Position {
+                key,
+                id: Uuid::from_u128(7),
+            };
+            for sorted_by in [Instant, InstantOrMissing, Text] {
+                let list = list("newest", sorted_by);
+                let is_good = decode(list, &encode(list, &position)).is_some();
+                let expected = good_for.contains(&sorted_by);
+                assert_eq!(is_good, expected, "{position:?} {sorted_by:?}");
+            }
         }
     }
 
@@ -205,13 +275,14 @@ mod tests {
             key: SortKey::Missing,
             id: Uuid::from_u128(7),
         };
-        let cursor = encode(list("newest"), &position);
+        let newest = list("newest", SortKind::InstantOrMissing);
+        let cursor = encode(newest, &position);
         for garbled in ["", "x", "💥", &cursor[1..], &cursor[..cursor.len() - 1]] {
-            assert_eq!(decode(list("newest"), garbled), None, "{garbled}");
+            assert_eq!(decode(newest, garbled), None, "{garbled}");
         }
         let mut bytes = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
         bytes[9] ^= 1;
-        assert_eq!(decode(list("newest"), &URL_SAFE_NO_PAD.encode(bytes)), None);
+        assert_eq!(decode(newest, &URL_SAFE_NO_PAD.encode(bytes)), None);
     }
 
     #[test]
@@ -222,7 +293,7 @@ mod tests {
                 last,
                 ..Default::default()
             }
-            .window(list("newest"))
+            .window(list("newest", SortKind::Instant))
         };
         assert_eq!(window(None, None).unwrap().size, 20);
         assert_eq!(window(Some(0), None).unwrap().size, 0);

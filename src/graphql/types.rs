@@ -147,7 +147,12 @@ fn instant(value: &Value) -> Option<chrono::DateTime<Utc>> {
     let instant = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     // By the count of milliseconds, which knows no leap seconds: they would not sort.
     chrono::DateTime::from_timestamp_millis(instant.timestamp_millis())
-        .filter(|instant| (1..=9999).contains(&instant.year()))
+        .filter(|instant| is_in_range(*instant))
+}
+
+/// Whether an instant is of the years that the schema speaks of.
+pub fn is_in_range(instant: chrono::DateTime<Utc>) -> bool {
+    (1..=9999).contains(&instant.year())
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

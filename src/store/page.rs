@@ -61,18 +61,18 @@ pub(super) struct Sort {
     pub key: Expr,
     pub id: Expr,
     pub descending: bool,
-    /// What `key` is for a row that has no value.
-    pub missing: Expr,
+    /// What `key` is for a row that has no value; None where every row has one.
+    pub missing: Option<Expr>,
 }
 
 impl Sort {
-    fn position(&self, position: &Position) -> Expr {
+    fn position(&self, position: &Position) -> Option<Expr> {
         let key = match &position.key {
             SortKey::Instant(instant) => Expr::val(*instant),
             SortKey::Text(text) => Expr::val(text.as_str()),
-            SortKey::Missing => self.missing.clone(),
+            SortKey::Missing => self.missing.clone()?,
         };
-        Expr::tuple([key, Expr::val(position.id)])
+        Some(Expr::tuple([key, Expr::val(position.id)]))
     }
 
     /// The condition that keeps a row between the two positions. A row-value comparison, since
@@ -81,14 +81,15 @@ impl Sort {
         let row = Expr::tuple([self.key.clone(), self.id.clone()]);
         let mut conditions = Vec::new();
         for (position, is_after) in [(&window.after, true), (&window.before, false)] {
-            if let Some(position) = position {
-                let position = self.position(position);
-                conditions.push(if is_after == self.descending {
-                    row.clone().lt(position)
-                } else {
-                    row.clone().gt(position)
-                });
-            }
+            let Some(position) = position else {
+                continue;
+            };
+            conditions.push(match self.position(position) {
+                Some(position) if is_after == self.descending => row.clone().lt(position),
+                Some(position) => row.clone().gt(position),
+                // Every row has a value, and so comes before a place among those that have none.
+                None => Expr::val(1).eq(i32::from(!is_after)),
+            });
         }
         conditions
     }
@@ -128,7 +129,7 @@ pub(super) async fn newest_first<E: EntityTrait>(
         key: Expr::col(created_at),
         id: Expr::col(id),
         descending: true,
-        missing: Expr::val(""),
+        missing: None,
     };
     let rows = sort.apply(select, window).all(source.connection()).await?;
     Ok(Page::new(rows, window))

@@ -189,7 +189,7 @@ pub async fn list_completed(
         key: Expr::col(column),
         id: Expr::col(Column::Id),
         descending: true,
-        missing: Expr::val(period.until),
+        missing: None,
     };
     let rows = sort
         .apply(select_completed(which, period), window)

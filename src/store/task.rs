@@ -159,7 +159,8 @@ fn sort(engine: Engine, order: TaskOrder) -> Sort {
     } else {
         "deadline_rising"
     };
-    let missing = no_deadline(engine, !order.descending);
+    let missing = matches!(order.field, TaskOrderField::Deadline)
+        .then(|| no_deadline(engine, !order.descending));
     let key = match order.field {
         TaskOrderField::CreatedAt => Expr::col(Column::CreatedAt),
         TaskOrderField::UpdatedAt => Expr::col(Column::UpdatedAt),
@@ -191,11 +192,13 @@ fn narrow(
             bounds.push(key().lt(filter.now));
         }
         if !bounds.is_empty() {
-            bounds.push(if order.descending {
-                key().gt(sort.missing.clone())
-            } else {
-                key().lt(sort.missing.clone())
-            });
+            bounds.extend(sort.missing.clone().map(|missing| {
+                if order.descending {
+                    key().gt(missing)
+                } else {
+                    key().lt(missing)
+                }
+            }));
         }
     }
     bounds.into_iter().fold(select, QueryFilter::filter)

@@ -136,7 +136,7 @@ pub async fn list(
         key: Expr::col(column),
         id: Expr::col(Column::Id),
         descending: order.descending,
-        missing: Expr::val(""),
+        missing: None,
     };
     let rows = sort
         .apply(select(source.engine(), actor, filter), window)

@@ -11,7 +11,7 @@ use crate::entity::task::Model;
 use crate::error::Result;
 use crate::graphql::connection::connection;
 use crate::graphql::loader::TaskList as LoaderList;
-use crate::graphql::page::{ListId, PageArguments, search_text};
+use crate::graphql::page::{ListId, PageArguments, SortKind, search_text};
 use crate::graphql::types::{DateTime, OrderDirection, TaskStatus};
 use crate::graphql::{figures, loaders, muster, request_time};
 use crate::store::{self, Position, SortKey};
@@ -98,13 +98,20 @@ impl TaskList {
                 }),
             descending: order.is_none_or(|order| order.direction == OrderDirection::Desc),
         };
+        let sorted_by = match order.field {
+            store::task::TaskOrderField::CreatedAt | store::task::TaskOrderField::UpdatedAt => {
+                SortKind::Instant
+            }
+            store::task::TaskOrderField::Deadline => SortKind::InstantOrMissing,
+            store::task::TaskOrderField::Title => SortKind::Text,
+        };
         // The next page is asked for later, so the list is not known by its time.
         let timeless = store::task::TaskFilter {
             now: chrono::DateTime::UNIX_EPOCH,
             ..filter.clone()
         };
         Ok(Self {
-            id: ListId::new("tasks", &timeless, &order),
+            id: ListId::new("tasks", &timeless, &order, sorted_by),
             filter: Arc::new(filter),
             order,
             assignee,

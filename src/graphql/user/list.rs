@@ -7,7 +7,7 @@ use crate::actor::Actor;
 use crate::entity::user::Model;
 use crate::error::Result;
 use crate::graphql::connection::connection;
-use crate::graphql::page::{ListId, search_text};
+use crate::graphql::page::{ListId, SortKind, search_text};
 use crate::graphql::types::{OrderDirection, Role, UserStatus};
 use crate::graphql::{figures, muster};
 use crate::store::{self, Position, SortKey};
@@ -68,8 +68,12 @@ impl UserList {
                 }),
             descending: order.is_none_or(|order| order.direction == OrderDirection::Desc),
         };
+        let sorted_by = match order.field {
+            store::user::UserOrderField::CreatedAt => SortKind::Instant,
+            store::user::UserOrderField::Username => SortKind::Text,
+        };
         Ok(Self {
-            id: ListId::new("users", &filter, &order),
+            id: ListId::new("users", &filter, &order, sorted_by),
             filter,
             order,
         })

@@ -1,8 +1,14 @@
 //! A cursor belongs to its list, filter and order; pages have 0 to 100 rows.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use crate::support::{MY_TASKS, Operation, Person, TASKS, TestApp, USERS};
+use crate::support::{
+    ACCOUNT_EVENTS, APPROVALS, DELIVERIES, INVITATIONS, INVITE_USER, MY_TASKS, Operation, Person,
+    TASKS, TestApp, USERS,
+};
 
 async fn fails(person: &Person, operation: Operation, variables: Value) {
     let answer = person.asks(operation, variables.clone()).await;
@@ -140,4 +146,74 @@ async fn an_empty_page_has_no_cursors() {
     assert_eq!(answer.data("tasks.pageInfo.hasNextPage"), true);
     assert_eq!(answer.data("tasks.pageInfo.endCursor"), Value::Null);
     assert_eq!(answer.data("tasks.totalCount"), 1);
+}
+
+/// A cursor of the same list and row, that says something else of where the row stands.
+fn forged(cursor: &str, tag: u8, value: &[u8]) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    // What the list is and which row it is, then the place, then what tells a garbled one.
+    let mut bytes = bytes[..8 + 16].to_vec();
+    bytes.push(tag);
+    bytes.extend_from_slice(value);
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum[..4]);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[tokio::test]
+async fn a_forged_cursor_is_refused_by_every_list_and_breaks_none() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    app.stranger("olga").signs_up().await;
+    let input = json!({ "input": { "email": "eve@example.com", "role": "EMPLOYEE" } });
+    ada.asks(INVITE_USER, input).await.succeeds();
+    ada.creates_task("Count").await;
+    let by = |field: &str| json!({ "orderBy": { "field": field, "direction": "ASC" } });
+    let at = |text: &str| {
+        let instant: chrono::DateTime<chrono::Utc> = text.parse().unwrap();
+        instant.timestamp_millis().to_be_bytes().to_vec()
+    };
+    let keys = [
+        (b'i', at("2026-01-05T08:00:00Z")),
+        (b'i', at("0001-01-01T00:00:00Z")),
+        (b'i', at("9999-12-31T23:59:59.999Z")),
+        (b'm', vec![]),
+        (b't', b"count".to_vec()),
+        (b'i', at("0000-12-31T23:59:59.999Z")),
+        (b'i', at("+10000-01-01T00:00:00Z")),
+        (b'i', i64::MIN.to_be_bytes().to_vec()),
+        (b'i', i64::MAX.to_be_bytes().to_vec()),
+        (b'i', vec![]),
+        (b'i', vec![0; 9]),
+        (b'm', vec![0]),
+        (b't', b"count\0".to_vec()),
+        (b't', vec![0xff]),
+        (b'x', vec![]),
+    ];
+    let (instants, or_none, texts) = (&[0, 1, 2][..], &[0, 1, 2, 3][..], &[4][..]);
+    for (operation, list, variables, good) in [
+        (TASKS, "tasks", json!({}), instants),
+        (TASKS, "tasks", by("UPDATED_AT"), instants),
+        (TASKS, "tasks", by("DEADLINE"), or_none),
+        (TASKS, "tasks", by("TITLE"), texts),
+        (USERS, "users", json!({}), instants),
+        (USERS, "users", by("USERNAME"), texts),
+        (APPROVALS, "approvals", json!({}), instants),
+        (INVITATIONS, "invitations", json!({}), instants),
+        (ACCOUNT_EVENTS, "accountEvents", json!({}), instants),
+        (DELIVERIES, "deliveries", json!({}), instants),
+    ] {
+        let answer = ada.asks(operation, variables.clone()).await.succeeds();
+        let cursor = answer.words(&format!("{list}.pageInfo.endCursor"));
+        for (place, (tag, value)) in keys.iter().enumerate() {
+            let mut variables = variables.clone();
+            variables["after"] = forged(&cursor, *tag, value).into();
+            if good.contains(&place) {
+                ada.asks(operation, variables).await.succeeds();
+            } else {
+                fails(&ada, operation, variables).await;
+            }
+        }
+    }
+    app.runs_all_jobs().await;
 }
