@@ -29,6 +29,9 @@ pub enum Error {
     /// The request itself is wrong, such as a page size; the text tells what to do.
     #[error("bad input: {0}")]
     BadUserInput(String),
+    /// What is asked for is too much to be answered at once.
+    #[error("the answer would be too long")]
+    AnswerTooLong,
     #[error("too many attempts")]
     RateLimited { retry_after: Duration },
     /// Something that Muster needs is away or busy; the same call may work later.

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth};
 use super::connection::connection;
+use super::long_text::long_text;
 use super::muster;
 use super::page::{ListId, PageArguments, SortKind};
 use super::payload::{UserError, payloads, settle};
@@ -68,8 +69,8 @@ impl Approval {
     }
 
     /// Why the sign-up was turned down, in the admin's words.
-    async fn reason(&self) -> Option<&str> {
-        self.row.reason.as_deref()
+    async fn reason(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        long_text(ctx, self.row.reason.as_deref())
     }
 
     /// When the user signed up.

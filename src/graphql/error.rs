@@ -9,7 +9,7 @@ use crate::error::{Error, in_seconds};
 
 /// The code of a document that cannot be parsed.
 pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
-/// The code of a document that asks for too much.
+/// The code of a document that asks for too much, or would be told too much.
 pub const TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
 /// The code of a document that does not fit the schema, or itself.
 pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
@@ -50,6 +50,10 @@ impl From<Error> for async_graphql::Error {
                 "API tokens cannot do this. Log in, and use the access token.".to_owned(),
             ),
             Error::BadUserInput(message) => (BAD_USER_INPUT, message.clone()),
+            Error::AnswerTooLong => (
+                TOO_COMPLEX,
+                "The texts in this answer are too long together. Ask for smaller pages.".to_owned(),
+            ),
             Error::RateLimited { retry_after } => {
                 let seconds = in_seconds(*retry_after);
                 (

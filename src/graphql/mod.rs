@@ -26,6 +26,7 @@ mod figures;
 mod invitation;
 pub mod limits;
 mod loader;
+mod long_text;
 mod node;
 mod notification;
 mod page;
@@ -52,6 +53,7 @@ use crate::actor::Actor;
 use crate::config::Settings;
 use crate::service::{self, Client};
 use loader::Loaders;
+use long_text::LongTexts;
 
 pub type Schema = GraphqlSchema<Query, Mutation, EmptySubscription>;
 
@@ -140,6 +142,7 @@ pub fn request(cx: &service::Context, request: Request, caller: Caller) -> Reque
         .data(caller.actor)
         .data(RequestTime(cx.now()))
         .data(Loaders::new(&cx.db))
+        .data(LongTexts::default())
         .data(cx.asked_by(caller.client))
 }
 

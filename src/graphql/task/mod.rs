@@ -13,6 +13,7 @@ pub(super) use list::tasks_of;
 
 use async_graphql::{Context, ID, Object};
 
+use super::long_text::long_text;
 use super::types::{DateTime, TaskStatus};
 use super::user::User;
 use super::{access, request_time};
@@ -47,8 +48,8 @@ impl Task {
     }
 
     /// What is to be done, at length.
-    async fn description(&self) -> Option<&str> {
-        self.row.description.as_deref()
+    async fn description(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        long_text(ctx, self.row.description.as_deref())
     }
 
     /// How far it is.

@@ -1,5 +1,5 @@
 //! Attacks by operations that ask for more than they seem to: lists inside lists,
-//! of which some have no pages. What an operation may cost is known before it runs.
+//! of which some have no pages, and texts as long as they may be.
 
 use serde_json::json;
 
@@ -37,20 +37,12 @@ async fn a_list_without_pages_multiplies_what_hangs_on_it() {
     let tasks = many_tasks();
     // Once, that is well within what an employee may ask for.
     is_answered(&eve, &format!("{{ viewer {{ {tasks} }} }}")).await;
-    for list in [
-        "reminderPreview { groups { tasks { assignee { HERE } } } }",
-        "reminderPreview { groups { ... { ...G } } }",
-        "apiTokens { user { HERE } }",
+    for query in [
+        "{ reminderPreview { groups { tasks { assignee { HERE } } } } }",
+        "{ reminderPreview { groups { ... { ...G } } } } fragment G on ReminderGroup { tasks { ...T } } fragment T on Task { createdBy { HERE } }",
+        "{ apiTokens { user { HERE } } }",
     ] {
-        let query = list.replace("HERE", &tasks);
-        let fragment = match list.contains("...G") {
-            true => format!(
-                "fragment G on ReminderGroup {{ tasks {{ ...T }} }} \
-                 fragment T on Task {{ createdBy {{ {tasks} }} }}"
-            ),
-            false => String::new(),
-        };
-        let query = format!("{{ {query} }} {fragment}");
+        let query = query.replace("HERE", &tasks);
         is_refused(&eve, &query).await;
         is_refused(&script, &query).await;
     }
@@ -86,4 +78,35 @@ async fn what_is_refused_as_too_dear_has_not_begun() {
         .await
         .succeeds();
     assert_eq!(answer.data("pausedMails"), json!([]));
+}
+
+/// Of fields there are few enough, and of what is in them far too much.
+#[tokio::test]
+async fn long_texts_add_up_to_a_few_megabytes_and_no_more() {
+    const TASKS: usize = 20;
+    let app = TestApp::start().await;
+    let mia = app.manager("mia").await;
+    let long = "\u{1f9ed}".repeat(10_000);
+    for _ in 0..TASKS {
+        let input = json!({ "title": "Count", "description": long, "assigneeId": mia.id() });
+        mia.creates_task_with(input).await;
+    }
+    let page = "tasks(first: 20) { nodes { title description HERE } }";
+    let once = page.replace("HERE", "");
+    let query = format!("{{ viewer {{ {once} }} }}");
+    let answer = mia.sends(&query, json!({})).await.succeeds();
+    assert_eq!(
+        answer.each("viewer.tasks.nodes", "description"),
+        [long.as_str(); TASKS]
+    );
+    let again = page.replace("HERE", &format!("assignee {{ {once} }}"));
+    let query = format!("{{ viewer {{ {again} }} }}");
+    let answer = mia.sends(&query, json!({})).await;
+    let answer = answer.fails_with("QUERY_TOO_COMPLEX");
+    // Each text that is left out is told as such.
+    let (asked_for, fit) = (TASKS * (TASKS + 1), 8 * 1024 * 1024 / long.len());
+    assert_eq!(answer.errors().len(), asked_for - fit);
+    assert_eq!(answer.text().matches(&long).count(), fit);
+    assert_eq!(answer.each("viewer.tasks.nodes", "title"), ["Count"; TASKS]);
+    app.runs_all_jobs().await;
 }
