@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::access::{self, auth};
-use super::connection::connection;
+use super::connection::{Created, NewestFirst, connection};
 use super::muster;
-use super::page::{ListId, PageArguments, SortKind};
+use super::page::PageArguments;
 use super::types::{DateTime, Role};
 use super::user::User;
 use crate::actor::Actor;
@@ -15,7 +15,7 @@ use crate::entity;
 use crate::entity::account_event::Model;
 use crate::error::Result;
 use crate::policy;
-use crate::store::{self, Position, SortKey};
+use crate::store::{self, Position};
 
 /// What happened to an account. More kinds may come with later releases.
 #[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
@@ -111,12 +111,15 @@ pub enum AccountEventKind {
 #[derive(Clone)]
 pub struct AccountEvent {
     actor: Actor,
-    row: Model,
+    row: Arc<Model>,
 }
 
 impl AccountEvent {
-    pub fn new(actor: Actor, row: Model) -> Self {
-        Self { actor, row }
+    pub fn new(actor: Actor, row: impl Into<Arc<Model>>) -> Self {
+        Self {
+            actor,
+            row: row.into(),
+        }
     }
 
     fn may_see_source(&self) -> bool {
@@ -206,44 +209,32 @@ pub struct AccountEventFilter {
     until: Option<DateTime>,
 }
 
-pub struct AccountEventList {
-    id: ListId,
-    filter: store::account_event::AccountEventFilter,
-}
-
-impl AccountEventList {
-    fn new(filter: AccountEventFilter) -> Self {
-        let filter = store::account_event::AccountEventFilter {
+impl From<AccountEventFilter> for store::account_event::AccountEventFilter {
+    fn from(filter: AccountEventFilter) -> Self {
+        Self {
             user_id: filter.user_id.map(|id| id.parse().ok()),
             kind: filter
                 .kind
                 .map(|kinds| kinds.into_iter().map(Into::into).collect()),
             since: filter.since.map(|instant| instant.0),
             until: filter.until.map(|instant| instant.0),
-        };
-        Self {
-            id: ListId::new("accountEvents", &filter, &"newest first", SortKind::Instant),
-            filter,
         }
     }
+}
 
-    fn id(&self) -> ListId {
-        self.id
-    }
+type AccountEventList = NewestFirst<store::account_event::AccountEventFilter>;
 
-    #[allow(
-        clippy::unused_self,
-        reason = "other lists are sorted in more than one way"
-    )]
-    fn position(&self, row: &Model) -> Position {
-        Position {
-            id: row.id.0,
-            key: SortKey::Instant(row.created_at),
-        }
+impl Created for store::account_event::AccountEventFilter {
+    type Row = Model;
+
+    const NAME: &'static str = "accountEvents";
+
+    fn place(row: &Model) -> Position {
+        Position::created(row.created_at, row.id.0)
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
-        store::account_event::count(&muster(ctx).db, &actor, &self.filter).await
+        store::account_event::count(&muster(ctx).db, &actor, self).await
     }
 }
 
@@ -282,7 +273,7 @@ impl AccountEventQuery {
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
     ) -> Result<AccountEventConnection> {
         let actor = access::require(ctx, access::ACCOUNT_EVENTS)?;
-        let list = AccountEventList::new(filter.unwrap_or_default());
+        let list = AccountEventList::new(filter.unwrap_or_default().into());
         let window = PageArguments {
             first,
             after,
@@ -292,6 +283,10 @@ impl AccountEventQuery {
         .window(list.id)?;
         let page =
             store::account_event::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
-        Ok(AccountEventConnection::new(actor, Arc::new(page), list))
+        Ok(AccountEventConnection::new(
+            actor,
+            Arc::new(page.shared()),
+            list,
+        ))
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth};
-use super::connection::connection;
+use super::connection::{Created, NewestFirst, connection};
 use super::long_text::long_text;
 use super::muster;
-use super::page::{ListId, PageArguments, SortKind};
+use super::page::PageArguments;
 use super::payload::{UserError, payloads, settle};
 use super::types::{ApprovalDecision, DateTime, Role};
 use super::user::User;
@@ -16,17 +16,20 @@ use crate::actor::Actor;
 use crate::entity::approval::Model;
 use crate::error::Result;
 use crate::service;
-use crate::store::{self, Position, SortKey};
+use crate::store::{self, Position};
 
 #[derive(Clone)]
 pub struct Approval {
     actor: Actor,
-    row: Model,
+    row: Arc<Model>,
 }
 
 impl Approval {
-    pub fn new(actor: Actor, row: Model) -> Self {
-        Self { actor, row }
+    pub fn new(actor: Actor, row: impl Into<Arc<Model>>) -> Self {
+        Self {
+            actor,
+            row: row.into(),
+        }
     }
 }
 
@@ -79,29 +82,19 @@ impl Approval {
     }
 }
 
-pub struct ApprovalList {
-    id: ListId,
-    filter: store::approval::ApprovalFilter,
-}
+type ApprovalList = NewestFirst<store::approval::ApprovalFilter>;
 
-impl ApprovalList {
-    fn id(&self) -> ListId {
-        self.id
-    }
+impl Created for store::approval::ApprovalFilter {
+    type Row = Model;
 
-    #[allow(
-        clippy::unused_self,
-        reason = "other lists are sorted in more than one way"
-    )]
-    fn position(&self, row: &Model) -> Position {
-        Position {
-            id: row.id.0,
-            key: SortKey::Instant(row.created_at),
-        }
+    const NAME: &'static str = "approvals";
+
+    fn place(row: &Model) -> Position {
+        Position::created(row.created_at, row.id.0)
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
-        store::approval::count(&muster(ctx).db, &actor, &self.filter).await
+        store::approval::count(&muster(ctx).db, &actor, self).await
     }
 }
 
@@ -143,10 +136,7 @@ impl ApprovalQuery {
         let filter = store::approval::ApprovalFilter {
             decision: decision.map(|decisions| decisions.into_iter().map(Into::into).collect()),
         };
-        let list = ApprovalList {
-            id: ListId::new("approvals", &filter, &"newest first", SortKind::Instant),
-            filter,
-        };
+        let list = ApprovalList::new(filter);
         let window = PageArguments {
             first,
             after,
@@ -155,7 +145,11 @@ impl ApprovalQuery {
         }
         .window(list.id)?;
         let page = store::approval::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
-        Ok(ApprovalConnection::new(actor, Arc::new(page), list))
+        Ok(ApprovalConnection::new(
+            actor,
+            Arc::new(page.shared()),
+            list,
+        ))
     }
 }
 

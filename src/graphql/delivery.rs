@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth};
-use super::connection::connection;
+use super::connection::{Created, NewestFirst, connection};
 use super::muster;
-use super::page::{ListId, PageArguments, SortKind};
+use super::page::PageArguments;
 use super::payload::{UserError, payloads, settle};
 use super::types::{DateTime, MailKind};
 use super::user::User;
@@ -17,7 +17,7 @@ use crate::entity;
 use crate::entity::delivery::Model;
 use crate::error::Result;
 use crate::service;
-use crate::store::{self, Position, SortKey};
+use crate::store::{self, Position};
 
 /// How far a mail is.
 #[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
@@ -43,12 +43,15 @@ pub enum DeliveryState {
 #[derive(Clone)]
 pub struct Delivery {
     actor: Actor,
-    row: Model,
+    row: Arc<Model>,
 }
 
 impl Delivery {
-    pub fn new(actor: Actor, row: Model) -> Self {
-        Self { actor, row }
+    pub fn new(actor: Actor, row: impl Into<Arc<Model>>) -> Self {
+        Self {
+            actor,
+            row: row.into(),
+        }
     }
 }
 
@@ -129,29 +132,19 @@ impl From<service::delivery::Rendered> for MailPreview {
     }
 }
 
-pub struct DeliveryList {
-    id: ListId,
-    filter: store::delivery::DeliveryFilter,
-}
+type DeliveryList = NewestFirst<store::delivery::DeliveryFilter>;
 
-impl DeliveryList {
-    fn id(&self) -> ListId {
-        self.id
-    }
+impl Created for store::delivery::DeliveryFilter {
+    type Row = Model;
 
-    #[allow(
-        clippy::unused_self,
-        reason = "other lists are sorted in more than one way"
-    )]
-    fn position(&self, row: &Model) -> Position {
-        Position {
-            id: row.id.0,
-            key: SortKey::Instant(row.created_at),
-        }
+    const NAME: &'static str = "deliveries";
+
+    fn place(row: &Model) -> Position {
+        Position::created(row.created_at, row.id.0)
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
-        store::delivery::count(&muster(ctx).db, &actor, &self.filter).await
+        store::delivery::count(&muster(ctx).db, &actor, self).await
     }
 }
 
@@ -215,10 +208,7 @@ impl DeliveryQuery {
     ) -> Result<DeliveryConnection> {
         let actor = access::require(ctx, access::DELIVERIES)?;
         let filter = filter.unwrap_or_default().into();
-        let list = DeliveryList {
-            id: ListId::new("deliveries", &filter, &"newest first", SortKind::Instant),
-            filter,
-        };
+        let list = DeliveryList::new(filter);
         let window = PageArguments {
             first,
             after,
@@ -227,7 +217,11 @@ impl DeliveryQuery {
         }
         .window(list.id)?;
         let page = store::delivery::list(&muster(ctx).db, &actor, &list.filter, &window).await?;
-        Ok(DeliveryConnection::new(actor, Arc::new(page), list))
+        Ok(DeliveryConnection::new(
+            actor,
+            Arc::new(page.shared()),
+            list,
+        ))
     }
 
     /// What a mail says, or would say if it went now. Links that let their reader do something are

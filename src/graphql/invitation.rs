@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::access::{self, auth, public};
-use super::connection::connection;
-use super::page::{ListId, PageArguments, SortKind};
+use super::connection::{Created, NewestFirst, connection};
+use super::page::PageArguments;
 use super::payload::{UserError, payloads, settle};
 use super::types::{DateTime, Role};
 use super::user::User;
@@ -16,7 +16,7 @@ use crate::entity;
 use crate::entity::invitation::Model;
 use crate::error::Result;
 use crate::service;
-use crate::store::{self, Position, SortKey};
+use crate::store::{self, Position};
 
 /// Where an invitation stands.
 #[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
@@ -35,12 +35,15 @@ pub enum InvitationState {
 #[derive(Clone)]
 pub struct Invitation {
     actor: Actor,
-    row: Model,
+    row: Arc<Model>,
 }
 
 impl Invitation {
-    pub fn new(actor: Actor, row: Model) -> Self {
-        Self { actor, row }
+    pub fn new(actor: Actor, row: impl Into<Arc<Model>>) -> Self {
+        Self {
+            actor,
+            row: row.into(),
+        }
     }
 }
 
@@ -94,30 +97,20 @@ impl Invitation {
     }
 }
 
-pub struct InvitationList {
-    id: ListId,
-    filter: store::invitation::InvitationFilter,
-}
+type InvitationList = NewestFirst<store::invitation::InvitationFilter>;
 
-impl InvitationList {
-    fn id(&self) -> ListId {
-        self.id
-    }
+impl Created for store::invitation::InvitationFilter {
+    type Row = Model;
 
-    #[allow(
-        clippy::unused_self,
-        reason = "other lists are sorted in more than one way"
-    )]
-    fn position(&self, row: &Model) -> Position {
-        Position {
-            id: row.id.0,
-            key: SortKey::Instant(row.created_at),
-        }
+    const NAME: &'static str = "invitations";
+
+    fn place(row: &Model) -> Position {
+        Position::created(row.created_at, row.id.0)
     }
 
     async fn count(&self, ctx: &Context<'_>, actor: Actor) -> Result<u64> {
         let now = request_time(ctx);
-        store::invitation::count(&muster(ctx).db, &actor, &self.filter, now).await
+        store::invitation::count(&muster(ctx).db, &actor, self, now).await
     }
 }
 
@@ -157,10 +150,7 @@ impl InvitationQuery {
         let filter = store::invitation::InvitationFilter {
             state: state.map(|states| states.into_iter().map(Into::into).collect()),
         };
-        let list = InvitationList {
-            id: ListId::new("invitations", &filter, &"newest first", SortKind::Instant),
-            filter,
-        };
+        let list = InvitationList::new(filter);
         let window = PageArguments {
             first,
             after,
@@ -170,7 +160,11 @@ impl InvitationQuery {
         .window(list.id)?;
         let (db, now) = (&muster(ctx).db, request_time(ctx));
         let page = store::invitation::list(db, &actor, &list.filter, now, &window).await?;
-        Ok(InvitationConnection::new(actor, Arc::new(page), list))
+        Ok(InvitationConnection::new(
+            actor,
+            Arc::new(page.shared()),
+            list,
+        ))
     }
 }
 

@@ -18,12 +18,13 @@ use crate::store::task::{TaskFilter, TaskOrder};
 use crate::store::{self, Db, Page, Window};
 
 type Loaded<V> = Result<V, Error>;
+type TaskPage = Arc<Page<Arc<task::Model>>>;
 
 /// The loaders of one request.
 pub struct Loaders {
     users: Loader<UserKey, Loaded<Option<Arc<user::Model>>>, UserBatch>,
     second_factors: Loader<UserKey, Loaded<Option<Summary>>, SecondFactorBatch>,
-    task_pages: Loader<TaskPageKey, Loaded<Arc<Page<task::Model>>>, TaskPageBatch>,
+    task_pages: Loader<TaskPageKey, Loaded<TaskPage>, TaskPageBatch>,
     task_counts: Loader<TaskCountKey, Loaded<u64>, TaskCountBatch>,
 }
 
@@ -53,7 +54,7 @@ impl Loaders {
         actor: Actor,
         assignee: UserId,
         list: Arc<TaskList>,
-    ) -> Result<Arc<Page<task::Model>>> {
+    ) -> Result<TaskPage> {
         let key = TaskPageKey {
             actor,
             assignee,
@@ -155,11 +156,8 @@ struct TaskPageKey {
 
 struct TaskPageBatch(Db);
 
-impl BatchFn<TaskPageKey, Loaded<Arc<Page<task::Model>>>> for TaskPageBatch {
-    async fn load(
-        &mut self,
-        keys: &[TaskPageKey],
-    ) -> HashMap<TaskPageKey, Loaded<Arc<Page<task::Model>>>> {
+impl BatchFn<TaskPageKey, Loaded<TaskPage>> for TaskPageBatch {
+    async fn load(&mut self, keys: &[TaskPageKey]) -> HashMap<TaskPageKey, Loaded<TaskPage>> {
         let mut found = HashMap::with_capacity(keys.len());
         for ((actor, list), keys) in groups(keys, |key| (key.actor, Arc::clone(&key.list))) {
             let assignees: Vec<UserId> = keys.iter().map(|key| key.assignee).collect();
@@ -179,7 +177,7 @@ impl BatchFn<TaskPageKey, Loaded<Arc<Page<task::Model>>>> for TaskPageBatch {
                         assignee,
                         list: Arc::clone(&list),
                     };
-                    (key, Ok(Arc::new(page)))
+                    (key, Ok(Arc::new(page.shared())))
                 })),
                 Err(error) => {
                     found.extend(

@@ -2,6 +2,8 @@
 //! the rows are sorted by, so rows that come or go meanwhile neither repeat nor
 //! hide others.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -24,6 +26,16 @@ pub enum SortKey {
 pub struct Position {
     pub key: SortKey,
     pub id: Uuid,
+}
+
+impl Position {
+    /// In a list that is sorted by when its rows were created.
+    pub fn created(at: DateTime<Utc>, id: Uuid) -> Self {
+        Self {
+            key: SortKey::Instant(at),
+            id,
+        }
+    }
 }
 
 /// Which part of a list is asked for: the first rows, or (`backward`) the last
@@ -136,6 +148,15 @@ pub(super) async fn newest_first<E: EntityTrait>(
 }
 
 impl<T> Page<T> {
+    /// The same page, whose rows can be shown in several places without being copied.
+    pub fn shared(self) -> Page<Arc<T>> {
+        Page {
+            rows: self.rows.into_iter().map(Arc::new).collect(),
+            has_next_page: self.has_next_page,
+            has_previous_page: self.has_previous_page,
+        }
+    }
+
     /// From the rows in reading order, the surplus one included.
     pub(super) fn new(mut rows: Vec<T>, window: &Window) -> Self {
         let size = usize::try_from(window.size).unwrap_or(usize::MAX);

@@ -9,7 +9,7 @@ use crate::actor::Actor;
 use crate::entity::UserId;
 use crate::entity::task::Model;
 use crate::error::Result;
-use crate::graphql::connection::connection;
+use crate::graphql::connection::{List, connection};
 use crate::graphql::loader::TaskList as LoaderList;
 use crate::graphql::page::{ListId, PageArguments, SortKind, search_text};
 use crate::graphql::types::{DateTime, OrderDirection, TaskStatus};
@@ -117,6 +117,10 @@ impl TaskList {
             assignee,
         })
     }
+}
+
+impl List for TaskList {
+    type Row = Model;
 
     fn id(&self) -> ListId {
         self.id

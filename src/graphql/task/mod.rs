@@ -11,6 +11,8 @@ pub use query::TaskQuery;
 
 pub(super) use list::tasks_of;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use super::long_text::long_text;
@@ -25,12 +27,15 @@ use crate::policy;
 #[derive(Clone)]
 pub struct Task {
     actor: Actor,
-    row: Model,
+    row: Arc<Model>,
 }
 
 impl Task {
-    pub fn new(actor: Actor, row: Model) -> Self {
-        Self { actor, row }
+    pub fn new(actor: Actor, row: impl Into<Arc<Model>>) -> Self {
+        Self {
+            actor,
+            row: row.into(),
+        }
     }
 }
 

@@ -70,6 +70,6 @@ impl TaskQuery {
         .window(list.id)?;
         let db = &muster(ctx).db;
         let page = store::task::list(db, &actor, &list.filter, list.order, &window).await?;
-        Ok(TaskConnection::new(actor, Arc::new(page), list))
+        Ok(TaskConnection::new(actor, Arc::new(page.shared()), list))
     }
 }

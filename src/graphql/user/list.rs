@@ -6,7 +6,7 @@ use super::User;
 use crate::actor::Actor;
 use crate::entity::user::Model;
 use crate::error::Result;
-use crate::graphql::connection::connection;
+use crate::graphql::connection::{List, connection};
 use crate::graphql::page::{ListId, SortKind, search_text};
 use crate::graphql::types::{OrderDirection, Role, UserStatus};
 use crate::graphql::{figures, muster};
@@ -78,6 +78,10 @@ impl UserList {
             order,
         })
     }
+}
+
+impl List for UserList {
+    type Row = Model;
 
     fn id(&self) -> ListId {
         self.id

@@ -82,6 +82,6 @@ impl UserQuery {
         .window(list.id)?;
         let page =
             store::user::list(&muster(ctx).db, &actor, &list.filter, list.order, &window).await?;
-        Ok(UserConnection::new(actor, Arc::new(page), list))
+        Ok(UserConnection::new(actor, Arc::new(page.shared()), list))
     }
 }
