@@ -19,12 +19,15 @@ pub enum Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Viewer {
     pub id: UserId,
-    /// What they may do now: EMPLOYEE where `lacks_second_factor`, whatever their row says.
+    /// What they may do now: `HELD_BACK` where `lacks_second_factor`, whatever their row says.
     pub role: Role,
     /// Their role asks for a second factor, and they have none yet.
     pub lacks_second_factor: bool,
     pub signed_in_by: SignedInBy,
 }
+
+/// What is left of a role that asks for a second factor, without one.
+pub const HELD_BACK: Role = Role::Employee;
 
 /// What a viewer showed to be taken for who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +58,7 @@ impl Viewer {
     #[must_use]
     pub fn without_second_factor(self) -> Self {
         Self {
-            role: Role::Employee,
+            role: HELD_BACK,
             lacks_second_factor: true,
             ..self
         }

@@ -22,11 +22,12 @@ use crate::store::{self, Position};
 #[derive(Enum, Copy, Clone, PartialEq, Eq, Debug)]
 #[graphql(remote = "entity::InvitationState")]
 pub enum InvitationState {
-    /// Can be accepted.
+    /// Can be accepted, unless whoever sent it has to set up a second factor first.
     Pending,
     /// Somebody joined by it.
     Accepted,
-    /// An admin took it back or sent a newer one, or whoever sent it is no admin any more.
+    /// An admin took it back or sent a newer one, or whoever sent it is no admin any more, or has set
+    /// up a second factor since.
     Revoked,
     /// Nobody answered in time.
     Expired,

@@ -194,7 +194,9 @@ impl SecondFactorMutation {
     }
 
     /// Enables the second factor that was started, by a first code of the app. Ends the viewer's
-    /// other sessions and all their API tokens, and a mail tells. Requires EMPLOYEE.
+    /// other sessions and all their API tokens, takes back the invitations that they sent, and a mail
+    /// tells. INVALID_CODE when the code is wrong; NOT_ALLOWED when nothing waits to be confirmed, or
+    /// no longer: start again. Requires EMPLOYEE.
     #[graphql(directive = auth::apply(access::CONFIRM_SECOND_FACTOR.into()), directive = session::apply())]
     async fn confirm_second_factor(
         &self,

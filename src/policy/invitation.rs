@@ -29,7 +29,7 @@ pub fn may_revoke(actor: &Actor, state: InvitationState) -> Verdict {
 }
 
 /// Whether an invitation of this user still opens the door: it is worth what the right is worth
-/// that it was written by.
+/// that it was written by. Asked with the role that is in force, as `service::second_factor` says.
 pub fn vouches(inviter: &User) -> bool {
     inviter.role == Role::Admin && inviter.status == UserStatus::Active
 }

@@ -22,7 +22,7 @@ use crate::store::approval::ApprovalFilter;
 use crate::store::{self, Window};
 
 use super::reminder::{OpenTasks, Pressing, find_open_tasks};
-use super::{Context, email_confirmation, notification, planner, task_report};
+use super::{Context, email_confirmation, notification, planner, second_factor, task_report};
 
 const CONFIRMATION_DAYS: u64 = email_confirmation::LIFE.num_days().unsigned_abs();
 
@@ -66,11 +66,14 @@ pub async fn is_wanted(cx: &Context, delivery: &Delivery) -> Result<bool> {
     is_wanted_by(cx, delivery, &user).await
 }
 
+/// With the role that is in force.
 async fn find_reader(cx: &Context, delivery: &Delivery) -> Result<Option<User>> {
-    match delivery.recipient_id {
-        Some(id) => store::user::find(&cx.db, &Actor::System, id).await,
-        None => Ok(None),
-    }
+    let Some(id) = delivery.recipient_id else {
+        return Ok(None);
+    };
+    let reader = store::user::find(&cx.db, &Actor::System, id).await?;
+    let mut readers = second_factor::all_in_force(cx, &cx.db, reader).await?;
+    Ok(readers.pop())
 }
 
 async fn is_wanted_by(cx: &Context, delivery: &Delivery, user: &User) -> Result<bool> {

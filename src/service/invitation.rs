@@ -5,11 +5,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::Context;
 use super::delivery::{Addressee, Notice, enqueue};
 use super::history::{Grant, record, record_grant};
 use super::input::{Email, Form};
 use super::newcomer::{self, Newcomer, Profile, checked_password, refuse_taken};
+use super::{Context, second_factor};
 use crate::actor::Actor;
 use crate::credential::InvitationToken;
 use crate::entity::invitation::Model as Invitation;
@@ -133,7 +133,7 @@ pub async fn accept(cx: &Context, input: &AcceptInvitation) -> Result<User> {
     let token_hash = InvitationToken::parse(&input.token)
         .ok_or_else(invalid_token)?
         .hash();
-    let invitation = find_open(&cx.db, &token_hash, cx.now()).await?;
+    let invitation = find_open(cx, &cx.db, &token_hash, cx.now()).await?;
     let mut form = Form::default();
     let username = newcomer::username(&mut form, &input.username);
     let profile = Profile::read(
@@ -163,7 +163,7 @@ pub async fn accept(cx: &Context, input: &AcceptInvitation) -> Result<User> {
     .into_user(cx, now);
     // Nobody gains or loses the right to invite meanwhile.
     let (tx, _) = cx.begin_on_rights(&Actor::Anonymous).await?;
-    let before = find_open(&tx, &token_hash, now).await?;
+    let before = find_open(cx, &tx, &token_hash, now).await?;
     refuse_taken(&tx, &user).await.map_err(without_email)?;
     let inserted = store::user::insert(&tx, user.clone()).await;
     inserted.map_err(without_email)?;
@@ -186,8 +186,9 @@ pub async fn accept(cx: &Context, input: &AcceptInvitation) -> Result<User> {
 }
 
 /// The admin who stands behind an invitation. None when it opens no door: it was answered or taken
-/// back, has expired, or its admin is none any more.
+/// back, has expired, or its admin is none any more, or is held back until they have a second factor.
 pub async fn find_voucher(
+    cx: &Context,
     source: &impl Source,
     invitation: &Invitation,
     now: DateTime<Utc>,
@@ -198,10 +199,14 @@ pub async fn find_voucher(
         return Ok(None);
     };
     let inviter = store::user::find(source, &Actor::System, invited_by).await?;
+    let inviter = second_factor::all_in_force(cx, source, inviter)
+        .await?
+        .pop();
     Ok(inviter.filter(policy::invitation::vouches))
 }
 
 async fn find_open(
+    cx: &Context,
     source: &impl Source,
     token_hash: &str,
     now: DateTime<Utc>,
@@ -209,7 +214,7 @@ async fn find_open(
     let invitation = store::invitation::find_by_hash(source, token_hash)
         .await?
         .ok_or_else(invalid_token)?;
-    match find_voucher(source, &invitation, now).await? {
+    match find_voucher(cx, source, &invitation, now).await? {
         Some(_) => Ok(invitation),
         None => Err(invalid_token()),
     }

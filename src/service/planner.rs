@@ -9,8 +9,8 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use serde_json::json;
 
-use super::Context;
 use super::delivery::{Addressee, Notice, draft};
+use super::{Context, second_factor};
 use crate::calendar::{self, Due, Rhythm, Weekdays};
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::notification_settings::Model as NotificationSettings;
@@ -47,6 +47,7 @@ pub async fn plan_page(cx: &Context) -> Result<u64> {
     let due = store::plan::list_due_to_change(&tx, now, PAGE).await?;
     let ids: Vec<UserId> = due.iter().map(|plan| plan.user_id).collect();
     let users = store::user::find_many_to_keep(&tx, &ids).await?;
+    let users = second_factor::all_in_force(cx, &tx, users).await?;
     let settings = store::notification_settings::find_many(&tx, &ids).await?;
     let mut page = Page::default();
     for before in due {
@@ -86,13 +87,16 @@ pub async fn adopt(cx: &Context, after: Option<UserId>) -> Result<Option<UserId>
     Ok(last)
 }
 
-/// Lets a page of plans be looked at again if the server's hours have changed since they were made,
-/// from this person on. Says after whom to go on; None at the end.
+/// Lets a page of plans be looked at again if the server's hours have changed since they were made, or
+/// whether admins need a second factor, from this person on. Says after whom to go on; None at the end.
 pub async fn follow_settings(cx: &Context, after: Option<UserId>) -> Result<Option<UserId>> {
-    let hours = format!(
+    let mut hours = format!(
         "{} {:?}",
         cx.settings.reminder_time, cx.settings.report_time
     );
+    if cx.settings.admin_second_factor {
+        hours.push_str(", admins by second factor");
+    }
     if store::plan::find_hours(&cx.db).await?.as_deref() == Some(&hours) {
         return Ok(None);
     }

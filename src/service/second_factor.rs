@@ -10,17 +10,17 @@ use super::delivery::{Notice, enqueue};
 use super::history::record;
 use super::password::{begin_proven, prove};
 use super::{Context, user};
-use crate::actor::{Actor, Viewer};
+use crate::actor::{Actor, HELD_BACK, Viewer};
 pub use crate::credential::RecoveryCode;
 use crate::credential::{SecondFactorCode, TotpSecret};
 use crate::entity::recovery_code::Model as StoredCode;
 use crate::entity::second_factor::Model as SecondFactor;
 use crate::entity::user::Model as User;
-use crate::entity::{AccountEventKind, MailKind, SecondFactorChange, UserId};
+use crate::entity::{AccountEventKind, MailKind, Role, SecondFactorChange, UserId};
 use crate::error::{Error, Problem, ProblemCode, Result};
 use crate::event::Event;
 use crate::policy;
-use crate::store::{self, Tx};
+use crate::store::{self, Source, Tx};
 
 /// How long a secret that was started waits for its first code.
 pub const PENDING_LIFE: TimeDelta = TimeDelta::minutes(15);
@@ -47,8 +47,7 @@ pub(super) enum Proof {
 /// The viewer as far as they may go: where their role needs a second factor that they do not have,
 /// it is held back. Looked up at each request, so it counts from the next one on, everywhere.
 pub(super) fn in_force(cx: &Context, viewer: Viewer, has_second_factor: bool) -> Viewer {
-    let of_admins = cx.settings.admin_second_factor;
-    if policy::second_factor::is_required(viewer.role, of_admins) && !has_second_factor {
+    if is_required(cx, viewer.role) && !has_second_factor {
         viewer.without_second_factor()
     } else {
         Viewer {
@@ -56,6 +55,35 @@ pub(super) fn in_force(cx: &Context, viewer: Viewer, has_second_factor: bool) ->
             ..viewer
         }
     }
+}
+
+/// As `in_force`, of people who are not asking: who stand behind an invitation, or are to be mailed.
+/// Their rows are to be read, and never written back, since the role in them is the one in force.
+pub(super) async fn all_in_force(
+    cx: &Context,
+    source: &impl Source,
+    users: impl IntoIterator<Item = User>,
+) -> Result<Vec<User>> {
+    let mut users: Vec<User> = users.into_iter().collect();
+    let asked: Vec<UserId> = users
+        .iter()
+        .filter(|user| is_required(cx, user.role))
+        .map(|user| user.id)
+        .collect();
+    if asked.is_empty() {
+        return Ok(users);
+    }
+    let having = store::second_factor::find_enabled(source, &asked).await?;
+    for user in &mut users {
+        if asked.contains(&user.id) && !having.contains(&user.id) {
+            user.role = HELD_BACK;
+        }
+    }
+    Ok(users)
+}
+
+fn is_required(cx: &Context, role: Role) -> bool {
+    policy::second_factor::is_required(role, cx.settings.admin_second_factor)
 }
 
 /// Makes a secret for somebody who knows their password, in the place of one that they started
@@ -84,9 +112,9 @@ pub async fn start(cx: &Context, actor: &Actor, current_password: &str) -> Resul
     Ok(Started { secret, uri })
 }
 
-/// Enables the secret by a first code of the app, and makes recovery codes. Ends the user's other
-/// sessions, which were opened by the password alone: perhaps by whom the second factor is to keep
-/// out.
+/// Enables the secret by a first code of the app, and makes recovery codes. Ends what the password
+/// alone has opened, perhaps to whom the second factor is to keep out: the user's other sessions,
+/// their API tokens, and their invitations.
 pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> {
     let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let code = SecondFactorCode::parse(code);
@@ -117,6 +145,7 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
     let recovery_codes = issue_recovery_codes(cx, &tx, user.id, now).await?;
     store::session::delete_all_of(&tx, user.id, viewer.session_id()).await?;
     store::api_token::delete_all_of(&tx, user.id).await?;
+    store::invitation::revoke_all_by(&tx, user.id, now).await?;
     tell(cx, &tx, &user, SecondFactorChange::Enabled, now).await?;
     let (kind, id) = (AccountEventKind::SecondFactorEnabled, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;

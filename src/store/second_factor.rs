@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use super::visible::nothing;
-use super::{Source, Tx};
+use super::{Source, Tx, plan};
 use crate::actor::Actor;
 use crate::entity::second_factor::{Column, Entity, Model};
 use crate::entity::{Role, UserId, recovery_code};
@@ -67,6 +67,18 @@ pub async fn find_summaries(
         .await?)
 }
 
+/// Who of these users has one that is enabled.
+pub async fn find_enabled(source: &impl Source, user_ids: &[UserId]) -> Result<Vec<UserId>> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .filter(Column::UserId.is_in(user_ids.iter().copied()))
+        .filter(Column::EnabledAt.is_not_null())
+        .into_tuple()
+        .all(source.connection())
+        .await?)
+}
+
 /// The row as it stands in this transaction, held against other writers until its end.
 pub async fn find_to_change(tx: &Tx, user_id: UserId) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(user_id)
@@ -88,7 +100,8 @@ pub async fn replace_pending(tx: &Tx, pending: Model) -> Result<()> {
     Ok(())
 }
 
-/// Enables the one that was started, by a code of this step.
+/// Enables the one that was started, by a code of this step. It may give its user a right to mails
+/// that come by the calendar, so the planner looks at them again.
 pub async fn enable(tx: &Tx, user_id: UserId, step: i64, now: DateTime<Utc>) -> Result<bool> {
     let result = Entity::update_many()
         .col_expr(Column::EnabledAt, Expr::val(now))
@@ -97,7 +110,11 @@ pub async fn enable(tx: &Tx, user_id: UserId, step: i64, now: DateTime<Utc>) -> 
         .filter(Column::EnabledAt.is_null())
         .exec(tx.connection())
         .await?;
-    Ok(result.rows_affected == 1)
+    let is_enabled = result.rows_affected == 1;
+    if is_enabled {
+        plan::look_again(tx, user_id, false, now).await?;
+    }
+    Ok(is_enabled)
 }
 
 /// Uses up the codes of this step and of all before it.

@@ -111,7 +111,7 @@ pub(super) async fn invitation(
     let Some(before) = found.into_iter().next() else {
         return Ok(None);
     };
-    let Some(voucher) = invitation::find_voucher(&cx.db, &before, now).await? else {
+    let Some(voucher) = invitation::find_voucher(cx, &cx.db, &before, now).await? else {
         return Ok(None);
     };
     let known = cx.tokens.invitation_matching(before.id, &before.token_hash);

@@ -5,10 +5,13 @@ use serde_json::json;
 
 use crate::support::{
     APPROVALS, Authenticator, CREATE_TASK, DASHBOARD, DISABLE_SECOND_FACTOR, INVITE_USER, PASSWORD,
-    SESSIONS, SET_USER_ROLE, TASKS, TestApp, USERS,
+    Person, SESSIONS, SET_USER_ROLE, TASKS, TestApp, USERS,
 };
 
 const REQUIRED: &[(&str, &str)] = &[("ADMIN_SECOND_FACTOR", "required")];
+/// The test's clock says 09:00 on a Monday in UTC.
+const AT_TEN: &[(&str, &str)] = &[("REPORT_TIME", "mon 10:00"), ("ACCESS_TOKEN_TTL", "24h")];
+const STRICT_AT_TEN: &[(&str, &str)] = &[AT_TEN[0], AT_TEN[1], REQUIRED[0]];
 const STEP: TimeDelta = TimeDelta::seconds(30);
 
 #[tokio::test]
@@ -126,4 +129,54 @@ async fn an_admin_with_a_new_phone_may_do_less_until_it_is_set_up() {
     ada.logs_in_with(&new_phone.code()).await.succeeds();
     ada.asks(USERS, json!({})).await.succeeds();
     app.runs_all_jobs().await;
+}
+
+fn told(person: &Person) -> [usize; 2] {
+    ["approval-waiting", "task-report"].map(|kind| person.inbox().count(kind))
+}
+
+#[tokio::test]
+async fn an_admin_who_is_held_back_gets_no_mails_for_admins() {
+    let app = TestApp::start_with(STRICT_AT_TEN).await;
+    let (ada, abe) = (app.admin("ada").await, app.admin("abe").await);
+    Authenticator::set_up(&ada, &app.clock).await;
+    app.stranger("nico").signs_up().await;
+    app.runs_all_jobs().await;
+    app.lets_pass(TimeDelta::hours(1)).await;
+    assert_eq!((told(&ada), told(&abe)), ([1, 1], [0, 0]));
+
+    // From then on, as somebody who was made an admin just now.
+    app.lets_pass(TimeDelta::hours(1)).await;
+    Authenticator::set_up(&abe, &app.clock).await;
+    app.stranger("olga").signs_up().await;
+    app.runs_all_jobs().await;
+    assert_eq!((told(&ada), told(&abe)), ([2, 1], [1, 0]));
+    app.lets_pass(TimeDelta::days(7) - TimeDelta::hours(1))
+        .await;
+    assert_eq!((told(&ada), told(&abe)), ([2, 2], [1, 1]));
+}
+
+#[tokio::test]
+async fn what_waits_to_be_sent_to_an_admin_is_not_sent_while_they_are_held_back() {
+    let app = TestApp::start_with(AT_TEN).await;
+    let ada = app.admin("ada").await;
+    app.runs_all_jobs().await;
+    app.clock.advance(TimeDelta::hours(1));
+    app.stranger("nico").signs_up().await;
+    app.plans().await;
+    let written = "SELECT kind FROM deliveries WHERE recipient_id IN \
+        (SELECT id FROM users WHERE username = 'ada') ORDER BY kind";
+    let kinds = app.database().reads(written).await;
+    assert_eq!(kinds, ["approval-waiting", "task-report"]);
+    let strict = app.restarts_with(STRICT_AT_TEN).await;
+    strict.runs_all_jobs().await;
+    assert_eq!(told(&ada.at(&strict)), [0, 0]);
+
+    // The operator thinks again.
+    strict.lets_pass(TimeDelta::days(7)).await;
+    let lenient = app.restarts_with(AT_TEN).await;
+    lenient.runs_all_jobs().await;
+    assert_eq!(told(&ada.at(&lenient)), [0, 0]);
+    lenient.lets_pass(TimeDelta::days(7)).await;
+    assert_eq!(told(&ada.at(&lenient)), [0, 1]);
 }

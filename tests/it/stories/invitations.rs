@@ -5,8 +5,8 @@ use muster::mail::SendError;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACCEPT_INVITATION, ACCOUNT_EVENTS, Answer, CONFIRM_EMAIL, DELETE_USER, INVITATIONS,
-    INVITE_USER, NODE, Person, REVOKE_INVITATION, SET_USER_ROLE, TestApp, assert_mail,
+    ACCEPT_INVITATION, ACCOUNT_EVENTS, Answer, Authenticator, CONFIRM_EMAIL, DELETE_USER,
+    INVITATIONS, INVITE_USER, NODE, Person, REVOKE_INVITATION, SET_USER_ROLE, TestApp, assert_mail,
 };
 
 async fn tries_to_invite(admin: &Person, input: Value) -> Answer {
@@ -232,6 +232,36 @@ async fn an_invitation_is_worth_what_its_admin_is() {
     ada.asks(DELETE_USER, input).await.succeeds();
     let answer = accepts(&olga, &token).await;
     answer.refused_for(&["input.token INVALID_TOKEN"]);
+}
+
+/// Whoever knew an admin's password, and no more than that, may have written it to themselves.
+#[tokio::test]
+async fn an_invitation_of_an_admin_who_is_held_back_opens_no_door() {
+    let app = TestApp::start().await;
+    let ada = app.admin("ada").await;
+    let thief = app.stranger("thief");
+    invites(&ada, &thief, "ADMIN").await;
+    app.runs_all_jobs().await;
+    let token = thief.inbox().last().token();
+    // This one is still to be mailed.
+    invites(&ada, &app.stranger("late"), "ADMIN").await;
+
+    let strict = app
+        .restarts_with(&[("ADMIN_SECOND_FACTOR", "required")])
+        .await;
+    strict.runs_all_jobs().await;
+    assert_eq!(strict.mails().len(), 0);
+    let (ada, thief) = (ada.at(&strict), thief.at(&strict));
+    let answer = accepts(&thief, &token).await;
+    answer.refused_for(&["input.token INVALID_TOKEN"]);
+
+    // What was offered by the password alone does not come back with the second factor.
+    Authenticator::set_up(&ada, &strict.clock).await;
+    let answer = accepts(&thief, &token).await;
+    answer.refused_for(&["input.token INVALID_TOKEN"]);
+    assert_eq!(states(&ada).await, ["REVOKED", "REVOKED"]);
+    let (nico, token) = invited(&strict, &ada, "nico").await;
+    accepts(&nico, &token).await.succeeds();
 }
 
 #[tokio::test]
