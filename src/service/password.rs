@@ -146,12 +146,18 @@ pub(super) async fn begin_proven(
     proven: &User,
 ) -> Result<(Tx, Actor, User)> {
     let (tx, actor, user) = cx.begin_on_self(actor).await?;
-    if user.password_hash != proven.password_hash {
-        // Renewed by a log-in, or changed: it is checked again.
-        let reason = "the password's hash changed meanwhile";
-        return Err(Error::Contended(reason.into()));
-    }
+    check_still_proven(proven, &user)?;
     Ok((tx, actor, user))
+}
+
+/// Whether the password of somebody who has proved themselves is the same in the transaction.
+pub(super) fn check_still_proven(proven: &User, current: &User) -> Result<()> {
+    if current.password_hash == proven.password_hash {
+        return Ok(());
+    }
+    // Renewed by a log-in, or changed: it is checked again.
+    let reason = "the password's hash changed meanwhile";
+    Err(Error::Contended(reason.into()))
 }
 
 /// What both ways have in common: the new hash, no link left that works, and a mail that tells.

@@ -10,6 +10,7 @@ use super::email_confirmation;
 use super::history::{Grant, record, record_grant};
 use super::input::{Form, Lines, NAME_MAX, Patch, Username};
 use super::newcomer::{self, Newcomer, Profile, checked_password, refuse_taken};
+use super::password::{check_still_proven, prove};
 use crate::actor::Actor;
 use crate::entity::approval::Model as Approval;
 use crate::entity::user::Model as User;
@@ -183,10 +184,30 @@ pub struct UpdateUser {
     pub first_name: Patch<String>,
     pub last_name: Patch<String>,
     pub active: Patch<bool>,
+    /// The actor's own, for changing their own address.
+    pub current_password: Option<String>,
 }
 
-/// Changes somebody, as far as the actor's rights over them go.
+impl UpdateUser {
+    /// The password by which the actor proves themselves for this, if they do: to be counted as a guess,
+    /// by `attempt::prove_password`.
+    pub fn proof(&self, actor: &Actor) -> Option<&str> {
+        let viewer = actor.viewer()?;
+        let moves_own = self.user_id == Some(viewer.id) && !self.email.is_absent();
+        let password = self.current_password.as_deref()?;
+        // No script changes what its owner logs in with, whatever it knows.
+        (moves_own && !viewer.is_script()).then_some(password)
+    }
+}
+
+/// Changes somebody, as far as the actor's rights over them go. One's own address takes the current
+/// password: by a new one, whoever found an open session could have the password reset, and keep the
+/// account.
 pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<User> {
+    let proven = match input.proof(actor) {
+        Some(password) => Some(prove(cx, actor, password).await?),
+        None => None,
+    };
     let mut form = Form::default();
     let username = new_username(&mut form, &input.username);
     let email = form
@@ -201,14 +222,29 @@ pub async fn update(cx: &Context, actor: &Actor, input: UpdateUser) -> Result<Us
     let actor = &actor;
     let before = find(&tx, actor, input.user_id).await?;
     policy::user::may_update(actor, &before).map_err(|refusal| refusal.at("userId"))?;
+    let may_update_log_in = policy::user::may_update_log_in(actor, &before);
     for (field, is_absent) in [
         ("username", input.username.is_absent()),
         ("email", input.email.is_absent()),
     ] {
-        if !is_absent && let Err(refusal) = policy::user::may_update_log_in(actor, &before) {
+        if !is_absent && let Err(refusal) = may_update_log_in {
             // What is wrong with it otherwise is not for this actor to mend.
             form.replace(refusal.at(field));
         }
+    }
+    if let Some(proven) = &proven {
+        check_still_proven(proven, &before)?;
+    } else if may_update_log_in.is_ok()
+        && actor.user_id() == Some(before.id)
+        && email
+            .as_ref()
+            .is_some_and(|email| email.text != before.email)
+    {
+        form.problem(
+            "currentPassword",
+            ProblemCode::Blank,
+            "Type your current password to change your own e-mail address.",
+        );
     }
     if active.is_some()
         && let Err(refusal) = policy::user::may_set_active(actor, &before)

@@ -32,6 +32,7 @@ const CREDENTIALS: &[&str] = &[
     "confirmEmail",
     "acceptInvitation",
 ];
+const PASSWORD: &str = "currentPassword";
 const INTROSPECTION_LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
 /// Selections inside one another, fragments followed: more than any operation within the limits.
 const RECURSION_MAX: usize = 4 * NESTING_MAX;
@@ -250,7 +251,7 @@ impl<'a> Walk<'a> {
             fields: 1,
             aliases: below.aliases.saturating_add(field.alias.is_some().into()),
             directives: below.directives,
-            credentials: CREDENTIALS.contains(&name).into(),
+            credentials: (CREDENTIALS.contains(&name) || self.has_password(field)).into(),
             listings: below.listings + usize::from(INTROSPECTION_LISTS.contains(&name)),
             selections: below.selections,
             introspected: if is_introspection {
@@ -289,6 +290,15 @@ impl<'a> Walk<'a> {
             Some(Argument::Given(Value::List(items))) => items.len() as u64,
             Some(Argument::Variable(ConstValue::List(items))) => items.len() as u64,
             _ => 1,
+        }
+    }
+
+    /// Whether a field comes with its viewer's password, though it need not.
+    fn has_password(&self, field: &Field) -> bool {
+        match self.argument(field, "input") {
+            Some(Argument::Given(Value::Object(fields))) => fields.contains_key(PASSWORD),
+            Some(Argument::Variable(ConstValue::Object(fields))) => fields.contains_key(PASSWORD),
+            _ => false,
         }
     }
 
@@ -350,6 +360,34 @@ mod tests {
         let mut walk = Walk::new(&document, Given::to(&operation.node, &variables));
         let cost = walk.operation(&operation.node).unwrap();
         (cost, walk.steps)
+    }
+
+    #[test]
+    fn a_field_that_comes_with_a_password_is_one_that_checks_it() {
+        let whole = "mutation ($i: UpdateUserInput!) { updateUser(input: $i) { user { id } } }";
+        for (query, variables, credentials) in [
+            (
+                "mutation { updateUser(input: { email: \"a\" }) { user { id } } }",
+                json!({}),
+                0,
+            ),
+            (whole, json!({ "i": { "email": "a" } }), 0),
+            (
+                whole,
+                json!({ "i": { "email": "a", "currentPassword": "x" } }),
+                1,
+            ),
+            (
+                "mutation ($p: String) { \
+                    a: updateUser(input: { currentPassword: $p }) { user { id } } \
+                    b: updateUser(input: { currentPassword: \"x\" }) { user { id } } }",
+                json!({}),
+                2,
+            ),
+        ] {
+            let (cost, _) = cost(query, variables);
+            assert_eq!(cost.credentials, credentials, "{query}");
+        }
     }
 
     #[test]

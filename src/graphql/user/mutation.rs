@@ -18,7 +18,7 @@ struct UpdateUserInput {
     user_id: ID,
     /// As in `signUp`; cannot be cleared. Admins only.
     username: MaybeUndefined<String>,
-    /// At most 254 characters; cannot be cleared. Admins only.
+    /// At most 254 characters; cannot be cleared. Admins only; one's own takes currentPassword.
     email: MaybeUndefined<String>,
     /// At most 100 characters.
     first_name: MaybeUndefined<String>,
@@ -27,6 +27,10 @@ struct UpdateUserInput {
     /// Moves between ACTIVE and DEACTIVATED; NOT_ALLOWED for users of another status, and for oneself.
     /// Cannot be cleared. Open tasks stay assigned.
     active: MaybeUndefined<bool>,
+    /// The viewer's own password, needed to change the viewer's own email: BLANK when absent then,
+    /// INVALID_CREDENTIALS when wrong. Not looked at otherwise.
+    #[graphql(secret)]
+    current_password: Option<String>,
 }
 
 /// The answer to `updateUser`.
@@ -81,7 +85,8 @@ pub struct UserMutation;
 impl UserMutation {
     /// Changes somebody. Admins: everyone but other admins, and themselves but for active.
     /// Managers: employees, and of them firstName, lastName and active only. Else NOT_ALLOWED.
-    /// Deactivation ends all sessions and API tokens at once. Requires MANAGER.
+    /// One's own email takes one's password. Deactivation ends all sessions and API tokens at once.
+    /// Requires MANAGER.
     #[graphql(directive = auth::apply(access::UPDATE_USER.into()))]
     async fn update_user(
         &self,
@@ -98,10 +103,15 @@ impl UserMutation {
                     first_name: patch(input.first_name, |text| text),
                     last_name: patch(input.last_name, |text| text),
                     active: patch(input.active, |active| active),
+                    current_password: input.current_password,
                 };
                 let cx = muster(ctx);
                 let verb = || service::user::update(cx, &actor, input.clone());
-                let answer = cx.retried(verb).await;
+                let verb = Box::pin(cx.retried(verb));
+                let answer = match (input.proof(&actor), actor.user_id()) {
+                    (Some(_), Some(id)) => service::attempt::prove_password(cx, id, verb).await,
+                    _ => verb.await,
+                };
                 settle(answer, |user| UpdateUserPayload {
                     user: Some(User::new(actor, user)),
                     ..Default::default()

@@ -114,12 +114,14 @@ async fn no_token_can_lead_its_owners_mail_elsewhere() {
     let app = TestApp::start().await;
     let (ada, nico) = (app.admin("ada").await, app.employee("nico").await);
     let script = create(&ada, "FULL", None).await;
-    let input = json!({ "input": { "userId": ada.id(), "email": "thief@example.com" } });
-    let answer = script.asks(UPDATE_USER, input.clone()).await;
-    answer.refused_for(&["input.email NOT_ALLOWED"]);
+    // Not even with the password, and it cannot guess that.
+    for password in [Value::Null, json!(ada.password), json!("a wrong guess")] {
+        let input = json!({ "userId": ada.id(), "email": "thief@example.com", "currentPassword": password });
+        let answer = script.asks(UPDATE_USER, json!({ "input": input })).await;
+        answer.refused_for(&["input.email NOT_ALLOWED"]);
+    }
     let of_nico = json!({ "input": { "userId": nico.id(), "email": "nicola@example.com" } });
     script.asks(UPDATE_USER, of_nico).await.succeeds();
-    ada.asks(UPDATE_USER, input).await.succeeds();
     app.runs_all_jobs().await;
 }
 

@@ -4,11 +4,11 @@
 
 use chrono::TimeDelta;
 use muster::limit::{Limit, Subject};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     ACCOUNT_EVENTS, Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR,
-    DISABLE_SECOND_FACTOR, LOG_IN, PASSWORD, Person, SERVER, TestApp, VIEWER,
+    DISABLE_SECOND_FACTOR, LOG_IN, PASSWORD, Person, SERVER, TestApp, UPDATE_USER, VIEWER,
 };
 
 async fn start() -> TestApp {
@@ -227,6 +227,30 @@ async fn whoever_found_an_open_session_cannot_guess_its_password() {
     app.clock.advance(TimeDelta::minutes(1));
     let answer = guess(PASSWORD, "quiet Harbour 91 lanterns").await;
     answer.succeeds();
+    app.leaves_jobs();
+}
+
+#[tokio::test]
+async fn whoever_found_an_admins_session_cannot_guess_the_password_by_their_address() {
+    let app = start().await;
+    let ada = app.admin("ada").await;
+    let update = async |changes: Value| {
+        let mut input = changes;
+        input["userId"] = json!(ada.id());
+        ada.asks(UPDATE_USER, json!({ "input": input })).await
+    };
+    let guess = json!({ "email": "thief@example.com", "currentPassword": "a wrong guess" });
+    for _ in 0..4 {
+        let answer = update(guess.clone()).await;
+        answer.refused_for(&["input.currentPassword INVALID_CREDENTIALS"]);
+    }
+    // What needs no password proves none, and makes nothing be forgotten.
+    let harmless = json!({ "firstName": "Ada", "currentPassword": "a wrong guess" });
+    update(harmless).await.succeeds();
+    update(guess.clone())
+        .await
+        .refused_with("INVALID_CREDENTIALS");
+    assert_eq!(update(guess).await.wait(), Some(1));
     app.leaves_jobs();
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::program::House;
-use crate::support::{CHANGE_PASSWORD, PASSWORD, Person, TestApp};
+use crate::support::{CHANGE_PASSWORD, PASSWORD, Person, TestApp, UPDATE_USER};
 
 /// Common, though they do not look it: only the list knows them.
 const COMMON: [&str; 3] = ["sosnowiec", "LipGloss1", "gfhfkktkm"];
@@ -126,4 +126,40 @@ async fn a_hash_of_weaker_times_is_renewed_once_by_whoever_logs_in() {
     );
     eve.logs_in().await.succeeds();
     assert_eq!(stored().await, renewed);
+}
+
+/// Of an admin, who may change addresses, their own among them.
+#[tokio::test]
+async fn whoever_found_an_open_session_cannot_have_the_password_reset_elsewhere() {
+    let app = TestApp::start().await;
+    let (ada, thief) = (app.admin("ada").await, app.stranger("thief"));
+    let stolen = ada.with_access_token(&ada.tokens().access.unwrap());
+    for (password, problem) in [
+        (json!(null), "input.currentPassword BLANK"),
+        (json!(""), "input.currentPassword INVALID_CREDENTIALS"),
+        (
+            json!("a wrong guess"),
+            "input.currentPassword INVALID_CREDENTIALS",
+        ),
+    ] {
+        // Their own address in another spelling may be another mailbox, too.
+        for email in [&thief.email, "ADA@example.com"] {
+            let input = json!({ "userId": ada.id(), "email": email, "currentPassword": password });
+            let answer = stolen.asks(UPDATE_USER, json!({ "input": input })).await;
+            answer.refused_for(&[problem]);
+        }
+    }
+    thief.forgets_password().await;
+    app.runs_all_jobs().await;
+    assert_eq!(thief.inbox().all().len(), 0);
+
+    let input =
+        json!({ "userId": ada.id(), "email": "ada@new.example", "currentPassword": PASSWORD });
+    ada.asks(UPDATE_USER, json!({ "input": input }))
+        .await
+        .succeeds();
+    let ada = ada.with_email("ada@new.example");
+    ada.forgets_password().await;
+    app.runs_all_jobs().await;
+    assert_eq!(ada.inbox().count("password-reset"), 1);
 }

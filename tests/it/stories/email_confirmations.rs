@@ -27,8 +27,12 @@ async fn is_verified(viewer: &Person, user_id: &str) -> Value {
 }
 
 async fn moves(admin: &Person, user_id: &str, email: &str) {
-    let input = json!({ "input": { "userId": user_id, "email": email } });
-    admin.asks(UPDATE_USER, input).await.succeeds();
+    // Only for their own is the password looked at.
+    let input = json!({ "userId": user_id, "email": email, "currentPassword": admin.password });
+    admin
+        .asks(UPDATE_USER, json!({ "input": input }))
+        .await
+        .succeeds();
 }
 
 #[tokio::test]

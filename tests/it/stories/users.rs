@@ -233,10 +233,14 @@ async fn an_admin_can_change_their_own_names() {
     let answer = update(
         ada,
         ada.id(),
-        json!({ "firstName": "Ada", "email": "ada@new.example" }),
+        json!({ "firstName": "Ada", "email": "ada@new.example", "currentPassword": ada.password }),
     );
     let answer = answer.await.succeeds();
     assert_eq!(answer.data("updateUser.user.displayName"), "Ada");
     assert_eq!(answer.data("updateUser.user.email"), "ada@new.example");
+    // A form that sends everything anew takes the password only for what it is about.
+    let same = json!({ "username": "ada", "firstName": "Augusta", "email": "ada@new.example" });
+    let answer = update(ada, ada.id(), same).await.succeeds();
+    assert_eq!(answer.data("updateUser.user.displayName"), "Augusta");
     app.runs_all_jobs().await;
 }
