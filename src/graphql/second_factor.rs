@@ -66,8 +66,8 @@ struct StartSecondFactorPayload {
 /// The proof that the app has the secret.
 #[derive(InputObject)]
 struct ConfirmSecondFactorInput {
-    /// The six digits that the app shows now. INVALID_CODE when they are wrong, or when nothing waits
-    /// to be confirmed. They are used up by it: the next log-in takes a later code.
+    /// The six digits that the app shows now. INVALID_CODE when they are wrong. They are used up by it:
+    /// the next log-in takes a later code.
     #[graphql(secret)]
     code: String,
 }

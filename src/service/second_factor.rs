@@ -125,8 +125,10 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
         Some(row) if row.enabled_at.is_some() => return Err(enabled_already()),
         Some(row) if row.started_at + PENDING_LIFE > now => row,
         _ => {
-            return Err(invalid_code(
-                "Nothing waits to be confirmed: it expires after 15 minutes. Start again.",
+            return Err(Error::refused(
+                ProblemCode::NotAllowed,
+                "Nothing waits to be confirmed: what was started expires after 15 minutes. Start \
+                 again.",
             ));
         }
     };
