@@ -10,6 +10,7 @@ use axum::http::header;
 use chrono::{DateTime, Utc};
 
 use super::request_time;
+use crate::error::{Problem, ProblemCode, Result};
 use crate::service::session::RefreshToken;
 
 /// With this prefix, browsers take it from a secure origin only, for no other host and no other
@@ -17,24 +18,46 @@ use crate::service::session::RefreshToken;
 pub const NAME: &str = "__Host-muster_refresh_token";
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Strict";
 
-/// What the browser that sent this request keeps, if anything.
+/// What the browser that sent this request keeps, as far as the page behind the request may use it.
 #[derive(Clone, Default)]
-pub struct BrowserSession(Option<RefreshToken>);
+pub struct BrowserSession {
+    token: Option<RefreshToken>,
+    is_usable: bool,
+}
 
 impl BrowserSession {
-    pub fn new(text: &str) -> Self {
-        Self(RefreshToken::parse(text))
+    /// For a page that may use the cookie, with what came as such.
+    pub fn usable(text: Option<&str>) -> Self {
+        Self {
+            token: text.and_then(RefreshToken::parse),
+            is_usable: true,
+        }
     }
 
     #[cfg(test)]
     pub fn is_some(&self) -> bool {
-        self.0.is_some()
+        self.token.is_some()
     }
 }
 
 /// The refresh token that came as a cookie.
 pub(super) fn token<'a>(ctx: &Context<'a>) -> Option<&'a RefreshToken> {
-    ctx.data_opt::<BrowserSession>()?.0.as_ref()
+    ctx.data_opt::<BrowserSession>()?.token.as_ref()
+}
+
+/// Refuses to keep a token where the page that asks for it could never use it.
+pub(super) fn check_usable(ctx: &Context<'_>) -> Result<()> {
+    let session = ctx.data_opt::<BrowserSession>();
+    if session.is_some_and(|session| session.is_usable) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "refreshTokenIn",
+        ProblemCode::NotAllowed,
+        "This page cannot use the cookie: it is for pages of this server and of the origins that \
+         CORS_ORIGINS lists, on the same site. Ask for BODY.",
+    )
+    .into())
 }
 
 /// Has the browser keep this token, until its session ends.

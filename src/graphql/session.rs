@@ -93,9 +93,9 @@ enum RefreshTokenPlace {
     /// In a cookie `__Host-…; HttpOnly; Secure; SameSite=Strict`, which no script can read; the
     /// payload's `refreshToken` is null. For browsers: `refreshSession` and `logOut` then work by
     /// the cookie alone, from pages of this origin and of those in CORS_ORIGINS, and from no other
-    /// site, nor from another origin where CORS_ORIGINS is `*`: there, nobody gets the refresh token.
-    /// Send requests with credentials (`credentials: "include"`). The session that this browser held
-    /// before ends.
+    /// site, nor from another origin where CORS_ORIGINS is `*`: a page that could not use it is
+    /// refused with NOT_ALLOWED. Send requests with credentials (`credentials: "include"`). The session
+    /// that this browser held before ends.
     Cookie,
 }
 
@@ -242,8 +242,18 @@ impl SessionMutation {
             replaces: cookie::token(ctx).filter(|_| by_cookie).cloned(),
             purpose: service::session::Purpose::Api,
         };
-        let verb = Box::pin(cx.retried(|| service::session::log_in(cx, &input)));
-        let answer = service::attempt::log_in(cx, &input.login, verb).await;
+        let can_keep = if by_cookie {
+            cookie::check_usable(ctx)
+        } else {
+            Ok(())
+        };
+        let answer = match can_keep {
+            Ok(()) => {
+                let verb = Box::pin(cx.retried(|| service::session::log_in(cx, &input)));
+                service::attempt::log_in(cx, &input.login, verb).await
+            }
+            Err(refusal) => Err(refusal),
+        };
         Some(settle(answer, |opened| LogInPayload {
             refresh_token: hand_over(ctx, &opened.tokens, by_cookie),
             access_token: Some(opened.tokens.access.text),

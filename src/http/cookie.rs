@@ -8,6 +8,9 @@ use crate::config::{CorsOrigins, Settings};
 use crate::graphql::cookie::{BrowserSession, NAME};
 
 pub(super) fn browser_session(settings: &Settings, headers: &HeaderMap) -> BrowserSession {
+    if !may_use(settings, headers) {
+        return BrowserSession::default();
+    }
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()
@@ -16,8 +19,8 @@ pub(super) fn browser_session(settings: &Settings, headers: &HeaderMap) -> Brows
         .filter_map(|cookie| cookie.trim().split_once('='))
         .filter(|(name, _)| *name == NAME);
     match (found.next(), found.next()) {
-        (Some((_, token)), None) if may_use(settings, headers) => BrowserSession::new(token),
-        _ => BrowserSession::default(),
+        (Some((_, token)), None) => BrowserSession::usable(Some(token)),
+        _ => BrowserSession::usable(None),
     }
 }
 
@@ -132,7 +135,7 @@ mod tests {
     #[test]
     fn the_cookie_counts_when_it_is_one_and_its_page_may_use_it() {
         let settings = crate::config::read(|_| None).unwrap();
-        let token = "A".repeat(43);
+        let token = "A".repeat(107);
         let of = |cookies: &[String]| {
             let mut headers = HeaderMap::new();
             for cookie in cookies {

@@ -4,10 +4,10 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Person, TestApp};
+use crate::support::{Person, SESSIONS, TestApp};
 
 const COOKIE: &str = "__Host-muster_refresh_token";
-const LOG_IN: &str = "mutation ($input: LogInInput!) { logIn(input: $input) { accessToken refreshToken user { username } userErrors { code } } }";
+const LOG_IN: &str = "mutation ($input: LogInInput!) { logIn(input: $input) { accessToken refreshToken user { username } userErrors { field code } } }";
 const REFRESH: &str =
     "mutation { refreshSession(input: {}) { accessToken refreshToken userErrors { field code } } }";
 const LOG_OUT: &str = "mutation { logOut { loggedOut } }";
@@ -268,6 +268,45 @@ async fn pages_of_other_origins_cannot_use_the_cookie() {
     let mut page = browser.with("origin", "https://app.muster.example");
     page.refreshes().await.access_token();
     assert!(page.cookie.is_some() && page.cookie != kept);
+}
+
+#[tokio::test]
+async fn a_page_that_could_not_use_the_cookie_is_told_so_and_gets_no_session() {
+    for origins in ["*", "https://app.muster.example"] {
+        let app = TestApp::start_with(&[("CORS_ORIGINS", origins)]).await;
+        let nico = app.employee("nico").await;
+        let browser = Browser::new(&app);
+        let log_in = async |name: &'static str, value: &str, password: &str| {
+            let input =
+                json!({ "login": "nico", "password": password, "refreshTokenIn": "COOKIE" });
+            let mut page = browser.with(name, value);
+            page.sends(LOG_IN, json!({ "input": input })).await
+        };
+        for (name, value) in [
+            ("origin", "https://elsewhere.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            // Whatever the password is, so that it tells nothing.
+            for password in [nico.password.as_str(), "a wrong guess"] {
+                let told = log_in(name, value, password).await;
+                assert_eq!(
+                    told.body["data"]["logIn"]["userErrors"],
+                    json!([{ "field": ["input", "refreshTokenIn"], "code": "NOT_ALLOWED" }])
+                );
+                assert_eq!(told.body["data"]["logIn"]["accessToken"], Value::Null);
+                assert_eq!(told.set_cookie, None);
+            }
+        }
+        let sessions = nico.asks(SESSIONS, json!({})).await.succeeds();
+        assert_eq!(sessions.each("sessions", "isCurrent").len(), 1);
+        // This server's own pages get it, and so does what is no browser.
+        let own = app.url("");
+        for (name, value) in [("origin", own.as_str()), ("user-agent", "a script")] {
+            let told = log_in(name, value, &nico.password).await;
+            assert!(told.set_cookie.is_some(), "{name}: {value}");
+        }
+    }
 }
 
 #[tokio::test]
