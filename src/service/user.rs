@@ -392,13 +392,18 @@ pub(super) async fn find(tx: &Tx, actor: &Actor, id: Option<UserId>) -> Result<U
 
 async fn save(tx: &Tx, before: &User, user: &mut User, now: DateTime<Utc>) -> Result<()> {
     if user != before {
-        if (&user.username_key, &user.email_key) != (&before.username_key, &before.email_key) {
+        if claimed(user) != claimed(before) {
             refuse_taken(tx, user).await?;
         }
         user.updated_at = now;
         store::user::update(tx, before, user).await?;
     }
     Ok(())
+}
+
+/// What nobody else may have. What a name looks like can change with its case alone.
+fn claimed(user: &User) -> [&str; 3] {
+    [&user.username_key, &user.username_skeleton, &user.email_key]
 }
 
 /// Records what of a change is about getting in.

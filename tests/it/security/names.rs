@@ -82,6 +82,11 @@ async fn a_name_can_be_respelled_by_its_owner_only() {
         let answer = rename(&eve, name).await;
         answer.refused_for(&["input.username INVALID"]);
     }
+    // Another case can look like somebody else.
+    let (pail, pall) = (app.employee("pail").await, app.employee("pall").await);
+    let answer = rename(&pail, "paIl").await;
+    answer.refused_for(&["input.username USERNAME_TAKEN"]);
+    rename(&pall, "PALL").await.succeeds();
     // Once it is given up, it is free.
     rename(&paul, "paolo").await.succeeds();
     rename(&eve, "paul").await.succeeds();
