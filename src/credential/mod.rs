@@ -11,15 +11,17 @@ mod guessing;
 mod opaque_token;
 mod password;
 mod recovery_code;
+mod refresh_token;
 mod second_factor;
 mod totp;
 mod unsubscribe;
 
 pub use access_token::{AccessToken, Claims};
 pub use board_pass::BoardPass;
-pub use opaque_token::{ApiToken, ConfirmationToken, InvitationToken, RefreshToken, ResetToken};
+pub use opaque_token::{ApiToken, ConfirmationToken, InvitationToken, ResetToken};
 pub use password::{Passwords, Verdict};
 pub use recovery_code::RecoveryCode;
+pub use refresh_token::RefreshToken;
 pub use second_factor::{EncryptedSecret, RECOVERY_CODES, SecondFactorCode, SecondFactors};
 pub use totp::TotpSecret;
 pub use unsubscribe::UnsubscribeToken;
@@ -37,6 +39,7 @@ use access_token::Signer;
 use opaque_token::DerivationKey;
 
 const REFRESH_LABEL: &str = "muster refresh token";
+const REFRESH_PROOF_LABEL: &str = "muster refresh token of a session";
 const RESET_LABEL: &str = "muster reset token";
 const CONFIRMATION_LABEL: &str = "muster confirmation token";
 const INVITATION_LABEL: &str = "muster invitation token";
@@ -103,22 +106,43 @@ impl Tokens {
     }
 
     /// The refresh token of a new session: 256 random bits.
-    pub fn first_refresh(&self) -> RefreshToken {
-        RefreshToken::from_bytes(self.generator.bytes())
+    pub fn first_refresh(&self, session_id: SessionId) -> RefreshToken {
+        RefreshToken::new(self.generator.bytes(), session_id, |claim| {
+            let proof = self.refresh_proofs(claim).next();
+            proof.unwrap_or_else(|| self.generator.bytes())
+        })
     }
 
     /// The refresh token that takes the place of this one. It follows from it, by a key that is
     /// not in the database, so that it can be made again when an answer was lost.
-    pub fn successor(&self, presented: &RefreshToken) -> RefreshToken {
-        let successor = self.successors(presented).next();
-        successor.unwrap_or_else(|| self.first_refresh())
+    pub fn successor(&self, presented: &RefreshToken, session_id: SessionId) -> RefreshToken {
+        let successor = self.successors(presented, session_id).next();
+        successor.unwrap_or_else(|| self.first_refresh(session_id))
     }
 
     /// The successors that this token may have been given, by the current key and the earlier ones.
-    pub fn successors(&self, presented: &RefreshToken) -> impl Iterator<Item = RefreshToken> {
-        self.keys.iter().map(|key| {
-            RefreshToken::from_bytes(key.derive(REFRESH_LABEL, presented.expose().as_bytes()))
+    pub fn successors(
+        &self,
+        presented: &RefreshToken,
+        session_id: SessionId,
+    ) -> impl Iterator<Item = RefreshToken> {
+        self.keys.iter().map(move |key| {
+            let secret = key.derive(REFRESH_LABEL, presented.expose().as_bytes());
+            RefreshToken::new(secret, session_id, |claim| {
+                key.derive(REFRESH_PROOF_LABEL, &claim)
+            })
         })
+    }
+
+    /// The session that this refresh token was made for, by whichever key that was. It proves no more
+    /// than that: whether the token is unused, and its session lasts, is for the store to say.
+    pub fn session_of(&self, presented: &RefreshToken) -> Option<SessionId> {
+        presented.session_id(|claim| self.refresh_proofs(claim))
+    }
+
+    fn refresh_proofs(&self, claim: refresh_token::Claim) -> impl Iterator<Item = [u8; 32]> {
+        let keys = self.keys.iter();
+        keys.map(move |key| key.derive(REFRESH_PROOF_LABEL, &claim))
     }
 
     /// The token of a request for a new password. It follows from the id by a key that is not in
@@ -264,18 +288,42 @@ mod tests {
     fn a_successor_can_be_made_again_by_whoever_has_the_secret_and_by_nobody_else() {
         let clock = Clock::fake(noon());
         let ours = tokens(SECRET, &[], &clock);
-        let first = ours.first_refresh();
-        let successor = ours.successor(&first);
+        let id = SessionId(Uuid::from_u128(1));
+        let first = ours.first_refresh(id);
+        let successor = ours.successor(&first, id);
         assert_ne!(successor, first);
-        assert_ne!(ours.first_refresh(), first);
-        assert_eq!(ours.successor(&first), successor);
-        assert_ne!(ours.successor(&successor), successor);
-        assert_ne!(tokens(EARLIER, &[], &clock).successor(&first), successor);
+        assert_ne!(ours.first_refresh(id), first);
+        assert_eq!(ours.successor(&first, id), successor);
+        assert_ne!(ours.successor(&successor, id), successor);
+        assert_ne!(
+            tokens(EARLIER, &[], &clock).successor(&first, id),
+            successor
+        );
 
         // After the secret was changed, the one that was given before is among them.
         let later = tokens(EARLIER, &[SECRET], &clock);
-        let successors: Vec<RefreshToken> = later.successors(&first).collect();
-        assert_eq!(successors, [later.successor(&first), successor]);
+        let successors: Vec<RefreshToken> = later.successors(&first, id).collect();
+        assert_eq!(successors, [later.successor(&first, id), successor]);
+    }
+
+    #[test]
+    fn a_refresh_token_names_its_session_to_whoever_has_the_secret_that_it_was_made_by() {
+        let clock = Clock::fake(noon());
+        let ours = tokens(SECRET, &[], &clock);
+        let later = tokens(EARLIER, &[SECRET], &clock);
+        let stranger = tokens(EARLIER, &[], &clock);
+        let (id, other) = (SessionId(Uuid::from_u128(1)), SessionId(Uuid::from_u128(2)));
+        let first = ours.first_refresh(id);
+        for token in [ours.successor(&first, id), first] {
+            assert_eq!(ours.session_of(&token), Some(id));
+            assert_eq!(later.session_of(&token), Some(id));
+            assert_eq!(stranger.session_of(&token), None);
+        }
+        // Nobody makes one up for a session that they know of.
+        let forged = RefreshToken::new([7; 32], other, |_| [7; 32]);
+        assert_eq!(ours.session_of(&forged), None);
+        let foreign = stranger.first_refresh(id);
+        assert_eq!(ours.session_of(&foreign), None);
     }
 
     #[test]
@@ -333,7 +381,7 @@ mod tests {
         assert_eq!(RefreshToken::parse(pass.expose()), None);
         assert_eq!(ApiToken::parse(pass.expose()), None);
         assert!(!format!("{pass:?}").contains(pass.expose()));
-        let refresh = RefreshToken::from_bytes([7; 32]);
+        let refresh = ours.first_refresh(id);
         assert_eq!(ours.verify_board_pass(refresh.expose()), None);
         let access = ours.issue_access(UserId(id.0), id, noon() + TimeDelta::days(1));
         assert_eq!(ours.verify_board_pass(&access.unwrap().text), None);

@@ -50,11 +50,6 @@ macro_rules! opaque_token {
 }
 
 opaque_token! {
-    /// Keeps a session going; good for one use.
-    RefreshToken, ""
-}
-
-opaque_token! {
     /// Lets its holder choose a new password; good for one use.
     ResetToken, ""
 }
@@ -111,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_token_comes_back_from_its_text_and_does_not_print() {
-        let token = RefreshToken::from_bytes([7; BYTES]);
-        assert_eq!(RefreshToken::parse(token.expose()), Some(token.clone()));
+        let token = ResetToken::from_bytes([7; BYTES]);
+        assert_eq!(ResetToken::parse(token.expose()), Some(token.clone()));
         assert!(!format!("{token:?}").contains(token.expose()));
         assert_eq!(token.hash().len(), 64);
     }

@@ -1,5 +1,6 @@
-//! The refresh tokens of a session, used ones included: presenting a used one
-//! again is how a theft shows.
+//! The refresh tokens of a session: the one that can be used, and those that were
+//! used just now, whose answer may have got lost. What was used before says itself
+//! whose it was.
 
 use sea_orm::entity::prelude::*;
 

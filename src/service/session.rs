@@ -13,6 +13,7 @@ use crate::actor::{Actor, SignedInBy, Viewer};
 pub use crate::credential::RefreshToken;
 use crate::credential::{AccessToken, ApiToken, Claims};
 use crate::entity::refresh_token::Model as StoredToken;
+use crate::entity::session::Model as Session;
 use crate::entity::user::Model as User;
 use crate::entity::{AccountEventKind, SessionId, UserId, UserStatus};
 use crate::error::{Error, Problem, ProblemCode, Result};
@@ -23,6 +24,10 @@ use crate::store::{self, Tx};
 /// A refresh token that is presented again this soon, while its successor is unused, gets the
 /// same successor: an answer can get lost on the way.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
+
+/// Used tokens are known for so long, and then by what is in themselves: as long as they may be answered
+/// once more, by processes whose clocks differ a little.
+const USED_KNOWN: TimeDelta = TimeDelta::minutes(1);
 
 /// What a client keeps.
 pub struct Tokens {
@@ -80,15 +85,12 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
     let presented = RefreshToken::parse(presented).ok_or_else(invalid_token)?;
     let now = cx.now();
     let tx = cx.db.begin().await?;
-    let session = store::session::find_to_change(&tx, &presented.hash())
+    let (session, token) = find_session_of(cx, &tx, &presented)
         .await?
         // Its life may have been made shorter since it was told.
-        .filter(|session| {
+        .filter(|(session, _)| {
             session.expires_at > now && expiry(cx, session.created_at, session.last_used_at) > now
         })
-        .ok_or_else(invalid_token)?;
-    let token = store::session::find_refresh_token(&tx, &presented.hash())
-        .await?
         .ok_or_else(invalid_token)?;
     let active = store::user::find(&tx, &Actor::System, session.user_id)
         .await?
@@ -97,15 +99,23 @@ pub async fn refresh(cx: &Context, presented: &str) -> Result<Tokens> {
         return Err(invalid_token());
     }
 
-    let successor = match token.used_at {
-        None => {
-            let successor = cx.tokens.successor(&presented);
-            store::session::mark_refresh_token_used(&tx, &token.token_hash, now).await?;
+    let successor = match token {
+        Some(StoredToken {
+            token_hash,
+            used_at: None,
+            ..
+        }) => {
+            let successor = cx.tokens.successor(&presented, session.id);
+            store::session::mark_refresh_token_used(&tx, &token_hash, now).await?;
+            store::session::delete_used_refresh_tokens(&tx, session.id, now - USED_KNOWN).await?;
             insert_token(&tx, &successor, session.id, now).await?;
             Some(successor)
         }
-        Some(used_at) if now - used_at <= GRACE => unused_successor(cx, &tx, &presented).await?,
-        Some(_) => None,
+        Some(StoredToken {
+            used_at: Some(used_at),
+            ..
+        }) if now - used_at <= GRACE => unused_successor(cx, &tx, &presented, session.id).await?,
+        _ => None,
     };
     let Some(successor) = successor else {
         store::session::delete(&tx, session.user_id, session.id, now).await?;
@@ -133,8 +143,9 @@ async fn unused_successor(
     cx: &Context,
     tx: &Tx,
     presented: &RefreshToken,
+    session_id: SessionId,
 ) -> Result<Option<RefreshToken>> {
-    for successor in cx.tokens.successors(presented) {
+    for successor in cx.tokens.successors(presented, session_id) {
         let stored = store::session::find_refresh_token(tx, &successor.hash()).await?;
         if let Some(stored) = stored {
             return Ok(stored.used_at.is_none().then_some(successor));
@@ -157,7 +168,7 @@ pub async fn log_out(
         store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
     }
     if let Some(kept) = kept {
-        end_session_of(&tx, kept, cx.now()).await?;
+        end_session_of(cx, &tx, kept, cx.now()).await?;
     }
     finish_log_out(cx, tx, viewer.id, everywhere).await
 }
@@ -167,7 +178,7 @@ pub async fn log_out(
 /// others.
 pub async fn log_out_by_token(cx: &Context, token: &RefreshToken, everywhere: bool) -> Result<()> {
     let tx = cx.db.begin().await?;
-    let ended = end_session_of(&tx, token, cx.now())
+    let ended = end_session_of(cx, &tx, token, cx.now())
         .await?
         .ok_or(Error::Unauthenticated)?;
     finish_log_out(cx, tx, ended.user_id, everywhere && ended.token_was_good).await
@@ -196,21 +207,41 @@ struct Ended {
 
 /// Ends the session that this token is of. None when there is none.
 async fn end_session_of(
+    cx: &Context,
     tx: &Tx,
     token: &RefreshToken,
     now: DateTime<Utc>,
 ) -> Result<Option<Ended>> {
-    let Some(session) = store::session::find_to_change(tx, &token.hash()).await? else {
-        return Ok(None);
-    };
-    let Some(token) = store::session::find_refresh_token(tx, &token.hash()).await? else {
+    let Some((session, token)) = find_session_of(cx, tx, token).await? else {
         return Ok(None);
     };
     let ended = store::session::delete(tx, session.user_id, session.id, now).await?;
     Ok(ended.then_some(Ended {
         user_id: session.user_id,
-        token_was_good: token.used_at.is_none(),
+        token_was_good: token.is_some_and(|token| token.used_at.is_none()),
     }))
+}
+
+/// The session that this token is of, held, and what is known of the token: nothing when it was used
+/// long ago. The session is sought by the token's hash first, so a token that can be used outlives the
+/// signing secret that it was made by.
+async fn find_session_of(
+    cx: &Context,
+    tx: &Tx,
+    token: &RefreshToken,
+) -> Result<Option<(Session, Option<StoredToken>)>> {
+    let hash = token.hash();
+    let mut session = store::session::find_to_change(tx, &hash).await?;
+    if session.is_none()
+        && let Some(id) = cx.tokens.session_of(token)
+    {
+        session = store::session::find_by_id_to_change(tx, id).await?;
+    }
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let known = store::session::find_refresh_token(tx, &hash).await?;
+    Ok(Some((session, known)))
 }
 
 /// Ends one of the actor's own sessions.

@@ -150,6 +150,14 @@ pub async fn find_to_change(tx: &Tx, token_hash: &str) -> Result<Option<Model>> 
         .await?)
 }
 
+/// As `find_to_change`, by its id: for a token that is not known any more.
+pub async fn find_by_id_to_change(tx: &Tx, id: SessionId) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?)
+}
+
 pub async fn insert(tx: &Tx, session: Model) -> Result<()> {
     Entity::insert(session.into_active_model().reset_all())
         .exec_without_returning(tx.connection())
@@ -241,6 +249,20 @@ pub async fn mark_refresh_token_used(tx: &Tx, token_hash: &str, now: DateTime<Ut
     refresh_token::Entity::update_many()
         .col_expr(refresh_token::Column::UsedAt, Expr::val(now))
         .filter(refresh_token::Column::TokenHash.eq(token_hash))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Forgets which tokens of this session were used before this.
+pub async fn delete_used_refresh_tokens(
+    tx: &Tx,
+    session_id: SessionId,
+    before: DateTime<Utc>,
+) -> Result<()> {
+    refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::SessionId.eq(session_id))
+        .filter(refresh_token::Column::UsedAt.lt(before))
         .exec(tx.connection())
         .await?;
     Ok(())

@@ -163,11 +163,11 @@ async fn open_session(
     let viewer = second_factor::in_force(cx, viewer, proof.is_some());
     job_board::check_log_in(input.purpose, viewer)?;
     if let Some(replaced) = &input.replaces {
-        end_session_of(&tx, replaced, now).await?;
+        end_session_of(cx, &tx, replaced, now).await?;
     }
     store::session::insert(&tx, session.clone()).await?;
     store::session::delete_oldest_of(&tx, user.id, SESSIONS_MAX).await?;
-    let refresh = cx.tokens.first_refresh();
+    let refresh = cx.tokens.first_refresh(session.id);
     insert_token(&tx, &refresh, session.id, now).await?;
     let (kind, id) = (AccountEventKind::LoggedIn, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;

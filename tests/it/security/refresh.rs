@@ -1,10 +1,12 @@
 //! Refresh tokens: good once, and a trap for whoever stole one.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Person, REFRESH_SESSION, TestApp};
+use crate::support::{ACCOUNT_EVENTS, Person, REFRESH_SESSION, TestApp};
 
 /// The same person with the tokens that they have now.
 fn thief_of(person: &Person) -> Person {
@@ -111,4 +113,84 @@ async fn what_is_no_refresh_token_is_refused() {
     }
     assert!(eve.is_signed_in().await);
     eve.refreshes().await.succeeds();
+}
+
+#[tokio::test]
+async fn the_database_keeps_no_tokens_that_were_used_long_ago() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let kept = "SELECT CAST(count(*) AS text) FROM refresh_tokens WHERE session_id IN \
+        (SELECT id FROM sessions WHERE user_id IN (SELECT id FROM users WHERE username = 'eve'))";
+    // As fast as one source may.
+    for _ in 0..100 {
+        app.clock.advance(TimeDelta::seconds(2));
+        eve.refreshes().await.succeeds();
+    }
+    // A minute's, and the one that can be used.
+    assert_eq!(app.database().reads(kept).await, ["32"]);
+    app.clock.advance(TimeDelta::hours(1));
+    eve.refreshes().await.succeeds();
+    assert_eq!(app.database().reads(kept).await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_remembers_still_ends_its_session() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let phone = eve.on_another_device();
+    phone.logs_in().await.succeeds();
+    let thief = thief_of(&eve);
+    for _ in 0..3 {
+        app.clock.advance(TimeDelta::minutes(5));
+        eve.refreshes().await.succeeds();
+    }
+    assert!(eve.is_signed_in().await);
+    thief.refreshes().await.refused_with("INVALID_TOKEN");
+    assert!(!eve.is_signed_in().await);
+    eve.refreshes().await.refused_with("INVALID_TOKEN");
+    phone.refreshes().await.succeeds();
+    let filter = json!({ "filter": { "kind": ["REFRESH_TOKEN_REUSED"] } });
+    let answer = phone.asks(ACCOUNT_EVENTS, filter).await.succeeds();
+    assert_eq!(answer.each("accountEvents.nodes", "kind").len(), 1);
+    // Once more, it finds nothing to end.
+    thief.refreshes().await.refused_with("INVALID_TOKEN");
+    assert!(phone.is_signed_in().await);
+}
+
+/// The id of a session is no secret.
+#[tokio::test]
+async fn a_token_that_was_made_up_for_a_session_ends_nothing() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let token = URL_SAFE_NO_PAD
+        .decode(eve.tokens().refresh.unwrap())
+        .unwrap();
+    for index in 0..token.len() {
+        let mut forged = token.clone();
+        forged[index] ^= 1;
+        let input = json!({ "input": { "refreshToken": URL_SAFE_NO_PAD.encode(forged) } });
+        let answer = eve.asks(REFRESH_SESSION, input).await;
+        answer.refused_for(&["input.refreshToken INVALID_TOKEN"]);
+    }
+    assert!(eve.is_signed_in().await);
+    eve.refreshes().await.succeeds();
+}
+
+/// Though nobody can tell any more whose the used ones were.
+#[tokio::test]
+async fn a_session_outlives_the_secret_that_its_tokens_were_made_by() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let thief = thief_of(&eve);
+    eve.refreshes().await.succeeds();
+    let later = app
+        .restarts_with(&[("JWT_SECRET", "9zY8xW7vU6tS5rQ4pO3nM2lK1jI0hG_f")])
+        .await;
+    let (eve, thief) = (eve.at(&later), thief.at(&later));
+    for _ in 0..2 {
+        app.clock.advance(TimeDelta::minutes(5));
+        eve.refreshes().await.succeeds();
+    }
+    thief.refreshes().await.refused_with("INVALID_TOKEN");
+    assert!(eve.is_signed_in().await);
 }
