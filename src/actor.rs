@@ -2,6 +2,7 @@
 //! says now about the session, and handed to everything that reads or decides.
 
 use crate::entity::{ApiTokenAccess, ApiTokenId, Role, SessionId, UserId, user};
+use crate::error::{Error, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
@@ -71,6 +72,11 @@ impl Actor {
             Self::User(viewer) => Some(viewer),
             Self::Anonymous | Self::Refused | Self::System => None,
         }
+    }
+
+    /// Who is signed in, for what needs somebody.
+    pub fn signed_in(&self) -> Result<&Viewer> {
+        self.viewer().ok_or(Error::Unauthenticated)
     }
 
     pub fn user_id(&self) -> Option<UserId> {

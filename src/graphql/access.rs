@@ -126,7 +126,7 @@ pub(super) fn would_allow(actor: &Actor, guard: Guard, verdict: Verdict) -> bool
 }
 
 fn admit(actor: &Actor, guard: Guard) -> Result<()> {
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = actor.signed_in()?;
     if viewer.role < guard.role {
         return Err(if viewer.lacks_second_factor {
             Error::SecondFactorMissing

@@ -10,7 +10,7 @@ use super::{muster, request_time};
 use crate::actor::Actor;
 use crate::entity;
 use crate::entity::api_token::Model;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service;
 use crate::service::api_token::CreateApiToken;
 use crate::store;
@@ -193,7 +193,7 @@ impl ApiTokenMutation {
                 };
                 let cx = muster(ctx);
                 let verb = || service::api_token::create(cx, &actor, &input);
-                let user_id = actor.user_id().ok_or(Error::Unauthenticated)?;
+                let user_id = actor.signed_in()?.id;
                 let verb = Box::pin(cx.retried(verb));
                 let answer = service::attempt::prove_password(cx, user_id, verb).await;
                 settle(answer, |(token, row)| CreateApiTokenPayload {

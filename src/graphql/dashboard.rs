@@ -38,7 +38,7 @@ impl DashboardQuery {
     #[graphql(directive = auth::apply(access::DASHBOARD.into()))]
     async fn dashboard(&self, ctx: &Context<'_>) -> Result<Dashboard> {
         let actor = access::require(ctx, access::DASHBOARD)?;
-        let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+        let viewer = actor.signed_in()?;
         let user = loaders(ctx)
             .user(actor, viewer.id)
             .await?

@@ -151,7 +151,7 @@ impl NotificationQuery {
 }
 
 async fn viewer(ctx: &Context<'_>, actor: Actor) -> Result<Arc<UserRow>> {
-    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+    let id = actor.signed_in()?.id;
     let user = loaders(ctx).user(actor, id).await?;
     user.ok_or(Error::Unauthenticated)
 }

@@ -6,7 +6,7 @@ use super::access::{self, auth, public, session};
 use super::muster;
 use super::payload::{UserError, payloads, settle};
 use super::user::User;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service;
 
 /// Who forgot their password.
@@ -131,7 +131,7 @@ impl PasswordMutation {
                         &input.new_password,
                     )
                 }));
-                let user_id = actor.user_id().ok_or(Error::Unauthenticated)?;
+                let user_id = actor.signed_in()?.id;
                 let answer = service::attempt::prove_password(cx, user_id, verb).await;
                 settle(answer, |user| ChangePasswordPayload {
                     user: Some(User::new(actor, user)),

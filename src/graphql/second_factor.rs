@@ -11,7 +11,7 @@ use super::{loaders, muster};
 use crate::actor::Actor;
 use crate::entity::UserId;
 use crate::entity::user::Model;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::policy;
 use crate::service;
 use crate::service::second_factor::{Issued, RecoveryCode};
@@ -162,7 +162,7 @@ fn exposed(issued: &Issued) -> Vec<String> {
 pub struct SecondFactorMutation;
 
 fn user_id(actor: &Actor) -> Result<UserId> {
-    actor.user_id().ok_or(Error::Unauthenticated)
+    Ok(actor.signed_in()?.id)
 }
 
 #[Object]

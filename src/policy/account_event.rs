@@ -1,16 +1,13 @@
 //! What may be known of an event in the history of an account.
 
+use super::is_admin;
 use crate::actor::Actor;
-use crate::entity::Role;
 use crate::entity::account_event::Model as AccountEvent;
 
 /// See where it came from. People see that of what they did themselves and of what strangers
 /// tried, but not where the admin was who changed their role.
 pub fn may_see_source(actor: &Actor, event: &AccountEvent) -> bool {
-    *actor == Actor::System
-        || actor.has(Role::Admin)
-        || event.actor_id.is_none()
-        || event.actor_id == actor.user_id()
+    is_admin(actor) || event.actor_id.is_none() || event.actor_id == actor.user_id()
 }
 
 #[cfg(test)]
@@ -19,7 +16,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::entity::{AccountEventId, AccountEventKind, UserId};
+    use crate::entity::{AccountEventId, AccountEventKind, Role, UserId};
     use crate::policy::fixture::actor;
 
     #[test]

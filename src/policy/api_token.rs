@@ -1,6 +1,6 @@
 //! What may be done with tokens for scripts.
 
-use super::{Verdict, allow_if};
+use super::{Verdict, allow_if, is_admin};
 use crate::actor::Actor;
 use crate::entity::Role;
 use crate::entity::api_token::Model as ApiToken;
@@ -16,7 +16,7 @@ pub fn may_create(actor: &Actor, role: Role) -> Verdict {
 /// End a token that the actor sees.
 pub fn may_revoke(actor: &Actor, token: &ApiToken) -> Verdict {
     allow_if(
-        *actor == Actor::System || actor.has(Role::Admin) || actor.user_id() == Some(token.user_id),
+        is_admin(actor) || actor.user_id() == Some(token.user_id),
         "Only its owner and admins can revoke a token.",
     )
 }

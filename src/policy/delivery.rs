@@ -1,16 +1,13 @@
 //! What may be done about mails that are on their way, or were.
 
-use super::{NotAllowed, Verdict, allow_if};
+use super::{NotAllowed, Verdict, allow_if, is_admin};
 use crate::actor::Actor;
+use crate::entity::DeliveryState;
 use crate::entity::delivery::Model as Delivery;
-use crate::entity::{DeliveryState, Role};
 
 /// See to it that mails go out: hold them back, let them go, call them off, send them again.
 pub fn may_manage(actor: &Actor) -> Verdict {
-    allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
-        "Only admins can manage mails.",
-    )
+    allow_if(is_admin(actor), "Only admins can manage mails.")
 }
 
 /// Send a mail again, or now instead of later.
@@ -46,7 +43,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::entity::{DeliveryId, MailKind};
+    use crate::entity::{DeliveryId, MailKind, Role};
     use crate::policy::fixture::actor;
 
     fn delivery(state: DeliveryState) -> Delivery {

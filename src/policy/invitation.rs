@@ -1,7 +1,7 @@
 //! What may be done about invitations. Whoever is invited needs no right: they hold
 //! a token.
 
-use super::{NotAllowed, Verdict, allow_if};
+use super::{NotAllowed, Verdict, allow_if, is_admin};
 use crate::actor::Actor;
 use crate::entity::invitation::InvitationState;
 use crate::entity::user::Model as User;
@@ -9,10 +9,7 @@ use crate::entity::{Role, UserStatus};
 
 /// Invite somebody, as anything: admins can set any role, too.
 pub fn may_invite(actor: &Actor) -> Verdict {
-    allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
-        "Only admins can invite people.",
-    )
+    allow_if(is_admin(actor), "Only admins can invite people.")
 }
 
 /// Take an invitation back, another admin's too.

@@ -14,6 +14,8 @@ pub mod second_factor;
 pub mod task;
 pub mod user;
 
+use crate::actor::Actor;
+use crate::entity::Role;
 use crate::error::{Problem, ProblemCode};
 
 /// The actor sees the object but may not do this to it. The text tells why.
@@ -35,4 +37,9 @@ fn allow_if(condition: bool, otherwise: &'static str) -> Verdict {
     } else {
         Err(NotAllowed(otherwise))
     }
+}
+
+/// Whether this is an admin, or Muster itself.
+fn is_admin(actor: &Actor) -> bool {
+    *actor == Actor::System || actor.has(Role::Admin)
 }

@@ -1,6 +1,6 @@
 //! Who must have a second factor, and who may take one away.
 
-use super::{Verdict, allow_if};
+use super::{Verdict, allow_if, is_admin};
 use crate::actor::Actor;
 use crate::entity::Role;
 use crate::entity::user::Model as User;
@@ -13,7 +13,7 @@ pub fn is_required(role: Role, of_admins: bool) -> bool {
 
 /// Know of somebody whether they have a second factor.
 pub fn may_see(actor: &Actor, user: &User) -> bool {
-    *actor == Actor::System || actor.user_id() == Some(user.id) || actor.has(Role::Admin)
+    is_admin(actor) || actor.user_id() == Some(user.id)
 }
 
 /// Take somebody's second factor away, who has lost phone and codes. Not one's own: that takes a
@@ -21,10 +21,7 @@ pub fn may_see(actor: &Actor, user: &User) -> bool {
 /// else one stolen account would open the way to all the others. An admin in need is made something
 /// less by another one first, which everybody sees.
 pub fn may_reset(actor: &Actor, user: &User) -> Verdict {
-    allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
-        "Only admins can reset a second factor.",
-    )?;
+    allow_if(is_admin(actor), "Only admins can reset a second factor.")?;
     allow_if(
         actor.user_id() != Some(user.id),
         "Nobody can reset their own second factor. Disable it with a code.",

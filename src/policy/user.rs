@@ -1,6 +1,6 @@
 //! What may be done to a user.
 
-use super::{NotAllowed, Verdict, allow_if};
+use super::{NotAllowed, Verdict, allow_if, is_admin};
 use crate::actor::{Actor, Viewer};
 use crate::entity::user::Model as User;
 use crate::entity::{Role, UserStatus};
@@ -16,7 +16,7 @@ pub fn may_see_contact(actor: &Actor, user: &User) -> bool {
 
 /// See whether the address of a user whom the actor can see is confirmed: what admins decide by.
 pub fn may_see_verification(actor: &Actor, user: &User) -> bool {
-    *actor == Actor::System || is_self(actor, user) || actor.has(Role::Admin)
+    is_admin(actor) || is_self(actor, user)
 }
 
 /// Use a mailed link, for a new password or to confirm an address. People who wait for a decision
@@ -47,7 +47,7 @@ pub fn may_update(actor: &Actor, user: &User) -> Verdict {
 /// address of its owner could have a new password mailed there.
 pub fn may_update_log_in(actor: &Actor, user: &User) -> Verdict {
     allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
+        is_admin(actor),
         "Only admins can change a username or an e-mail address.",
     )?;
     allow_if(
@@ -74,10 +74,7 @@ pub fn may_set_active(actor: &Actor, user: &User) -> Verdict {
 }
 
 pub fn may_set_role(actor: &Actor, user: &User) -> Verdict {
-    allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
-        "Only admins can set roles.",
-    )?;
+    allow_if(is_admin(actor), "Only admins can set roles.")?;
     allow_if(
         user.status == UserStatus::Active,
         "Roles can be set for active users only.",
@@ -85,10 +82,7 @@ pub fn may_set_role(actor: &Actor, user: &User) -> Verdict {
 }
 
 pub fn may_delete(actor: &Actor, user: &User) -> Verdict {
-    allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
-        "Only admins can delete users.",
-    )?;
+    allow_if(is_admin(actor), "Only admins can delete users.")?;
     allow_if(!is_self(actor, user), "Nobody can delete themselves.")?;
     allow_if(user.role != Role::Admin, "Admins cannot be deleted.")
 }
@@ -105,17 +99,14 @@ pub fn may_grant(actor: &Actor, role: Role) -> Verdict {
 /// End all sessions of anybody, another admin's too: it takes no right from them.
 pub fn may_revoke_sessions(actor: &Actor) -> Verdict {
     allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
+        is_admin(actor),
         "Only admins can end the sessions of others.",
     )
 }
 
 /// Approve or reject a sign-up.
 pub fn may_decide(actor: &Actor, user: &User) -> Verdict {
-    allow_if(
-        *actor == Actor::System || actor.has(Role::Admin),
-        "Only admins can decide on sign-ups.",
-    )?;
+    allow_if(is_admin(actor), "Only admins can decide on sign-ups.")?;
     allow_if(!is_self(actor, user), "Nobody can decide on themselves.")
 }
 

@@ -60,7 +60,7 @@ pub async fn create(
 
     // The owner's row is held, so of several that are made at once each counts the others.
     let (tx, actor, user) = begin_proven(cx, actor, &proven).await?;
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = actor.signed_in()?;
     let role = input.role.unwrap_or(viewer.role);
     policy::api_token::may_create(&actor, role).map_err(|refusal| refusal.at("role"))?;
     if store::api_token::count_of(&tx, user.id, now).await? >= TOKENS_MAX {

@@ -129,7 +129,7 @@ impl Context {
     /// asked whether the session lasts: whoever ends the session of somebody else holds that row, so
     /// a verb that waits for it is not done any more by a session that has ended meanwhile.
     async fn begin_on_self(&self, actor: &Actor) -> Result<(Tx, Actor, User)> {
-        let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+        let id = actor.signed_in()?.id;
         let tx = self.db.begin().await?;
         let user = store::user::find_to_change(&tx, &Actor::System, id)
             .await?

@@ -105,7 +105,7 @@ pub async fn change(
     current_password: &str,
     new_password: &str,
 ) -> Result<User> {
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = actor.signed_in()?;
     let user = prove(cx, actor, current_password).await?;
     let hash = new_hash(cx, new_password, &user).await?;
 
@@ -125,7 +125,7 @@ pub async fn change(
 /// The actor's row, if this is their password: a stolen session alone must not get at what somebody
 /// logs in with. Runs Argon2, so it comes before the transaction.
 pub(super) async fn prove(cx: &Context, actor: &Actor, current_password: &str) -> Result<User> {
-    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+    let id = actor.signed_in()?.id;
     let user = store::user::find(&cx.db, actor, id)
         .await?
         .ok_or(Error::Unauthenticated)?;

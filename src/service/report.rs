@@ -8,9 +8,8 @@ use super::delivery::{Notice, enqueue};
 use super::input::Form;
 use crate::actor::Actor;
 use crate::entity::MailKind;
-use crate::error::{Error, ProblemCode, Result};
+use crate::error::{ProblemCode, Result};
 use crate::event::Event;
-use crate::store;
 
 const DEFAULT_PERIOD: TimeDelta = TimeDelta::days(7);
 
@@ -22,7 +21,6 @@ pub async fn request(
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 ) -> Result<()> {
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
     let now = cx.now();
     let mut form = Form::default();
     let until = until.map_or(now, |at| form.instant("until", at));
@@ -41,11 +39,7 @@ pub async fn request(
         cause: cx.new_id(now).to_string(),
         params: json!({ "since": since, "until": until }),
     };
-    let (tx, actor) = cx.begin(actor).await?;
-    let actor = &actor;
-    let user = store::user::find_to_change(&tx, actor, viewer.id)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
+    let (tx, _, user) = cx.begin_on_self(actor).await?;
     enqueue(cx, &tx, Some(&user), notice, now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);

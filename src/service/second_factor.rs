@@ -116,7 +116,7 @@ pub async fn start(cx: &Context, actor: &Actor, current_password: &str) -> Resul
 /// alone has opened, perhaps to whom the second factor is to keep out: the user's other sessions,
 /// their API tokens, and their invitations.
 pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> {
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = actor.signed_in()?;
     let code = SecondFactorCode::parse(code);
     let now = cx.now();
     let (tx, _, user) = cx.begin_on_self(actor).await?;
@@ -171,7 +171,7 @@ pub async fn disable(
     let proven = prove(cx, actor, current_password).await?;
     let now = cx.now();
     let (tx, actor, user) = begin_proven(cx, actor, &proven).await?;
-    let viewer = *actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = *actor.signed_in()?;
     use_own_code(cx, &tx, &user, code, now).await?;
     store::second_factor::delete_of(&tx, user.id).await?;
     tell(cx, &tx, &user, SecondFactorChange::Disabled, now).await?;

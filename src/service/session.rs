@@ -162,7 +162,7 @@ pub async fn log_out(
     kept: Option<&RefreshToken>,
     everywhere: bool,
 ) -> Result<()> {
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = actor.signed_in()?;
     let (tx, _) = cx.begin(actor).await?;
     if let Some(session_id) = viewer.session_id() {
         store::session::delete(&tx, viewer.id, session_id, cx.now()).await?;
@@ -250,7 +250,7 @@ pub async fn revoke(
     actor: &Actor,
     session_id: Option<SessionId>,
 ) -> Result<SessionId> {
-    let viewer = actor.viewer().ok_or(Error::Unauthenticated)?;
+    let viewer = actor.signed_in()?;
     let not_found = || Problem::not_found("sessionId", "session");
     let session_id = session_id.ok_or_else(not_found)?;
     let now = cx.now();

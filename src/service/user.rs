@@ -143,7 +143,7 @@ pub struct UpdateProfile {
 /// Changes one's own names and time zone. What one may do, and the address that one's password
 /// is reset by, are not among them.
 pub async fn update_profile(cx: &Context, actor: &Actor, input: UpdateProfile) -> Result<User> {
-    let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+    let id = actor.signed_in()?.id;
     let mut form = Form::default();
     let username = new_username(&mut form, &input.username);
     let first_name = form.patched_text("firstName", &input.first_name, NAME_MAX, Lines::One);
