@@ -224,9 +224,11 @@ async fn find(tx: &Tx, actor: &Actor, id: GivenId<TaskId>) -> Result<Task> {
     task.ok_or_else(|| Problem::not_found("taskId", "task").into())
 }
 
+/// Whoever is deactivated or promoted at this very moment may still be given the task, as they might
+/// have been a moment ago, when it would have stayed with them. Whoever is deleted may not.
 async fn find_assignee(tx: &Tx, actor: &Actor, id: GivenId<UserId>) -> Result<UserId> {
     let user = match id {
-        Some(id) => store::user::find_to_change(tx, actor, id).await?,
+        Some(id) => store::user::find_to_refer_to(tx, actor, id).await?,
         None => None,
     };
     let user = user.ok_or_else(|| Problem::not_found("assigneeId", "user"))?;

@@ -338,7 +338,11 @@ pub async fn set_role(
 pub async fn delete(cx: &Context, actor: &Actor, user_id: Option<UserId>) -> Result<UserId> {
     let (tx, actor) = cx.begin_on_rights(actor).await?;
     let actor = &actor;
-    let user = find(&tx, actor, user_id).await?;
+    let user = match user_id {
+        Some(id) => store::user::find_to_delete(&tx, actor, id).await?,
+        None => None,
+    };
+    let user = user.ok_or_else(not_found)?;
     policy::user::may_delete(actor, &user).map_err(|refusal| refusal.at("userId"))?;
     let now = cx.now();
     let waiting = store::approval::find_of_user_to_change(&tx, actor, user.id)
@@ -387,7 +391,11 @@ pub(super) async fn find(tx: &Tx, actor: &Actor, id: Option<UserId>) -> Result<U
         Some(id) => store::user::find_to_change(tx, actor, id).await?,
         None => None,
     };
-    user.ok_or_else(|| Problem::not_found("userId", "user").into())
+    Ok(user.ok_or_else(not_found)?)
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("userId", "user")
 }
 
 async fn save(tx: &Tx, before: &User, user: &mut User, now: DateTime<Utc>) -> Result<()> {

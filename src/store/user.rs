@@ -74,11 +74,35 @@ pub async fn find(source: &impl Source, actor: &Actor, id: UserId) -> Result<Opt
         .await?)
 }
 
-/// The row as it stands in this transaction, held against other writers until its end.
+/// The row as it stands in this transaction, held against other writers until its end. Others may
+/// write rows that refer to it meanwhile, such as tasks, mails and sessions.
 pub async fn find_to_change(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option<Model>> {
+    find_locked(tx, actor, id, LockType::NoKeyUpdate).await
+}
+
+/// As `find_to_change`, held also against those who write rows that refer to it: whatever they write
+/// is there before the user goes, or not at all.
+pub async fn find_to_delete(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option<Model>> {
+    find_locked(tx, actor, id, LockType::Update).await
+}
+
+/// Kept from being changed or deleted until the transaction's end, for who writes down what it says,
+/// such as its address.
+pub async fn find_to_keep(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option<Model>> {
+    find_locked(tx, actor, id, LockType::Share).await
+}
+
+/// Kept from being deleted until the transaction's end, so that rows can refer to it. It may be
+/// changed meanwhile, and waits for nobody but whoever deletes it: two people can refer to each other
+/// at once.
+pub async fn find_to_refer_to(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option<Model>> {
+    find_locked(tx, actor, id, LockType::KeyShare).await
+}
+
+async fn find_locked(tx: &Tx, actor: &Actor, id: UserId, lock: LockType) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(id)
         .filter(visible_to(actor))
-        .lock_exclusive()
+        .lock(lock)
         .one(tx.connection())
         .await?)
 }
@@ -91,12 +115,11 @@ pub async fn find_many(source: &impl Source, actor: &Actor, ids: &[UserId]) -> R
         .await?)
 }
 
-/// These people, kept from being changed or deleted until the transaction's end, but for those whom
-/// somebody is changing just now.
+/// These people, kept as by `find_to_keep`, but for those whom somebody is changing just now.
 pub async fn find_many_to_keep(tx: &Tx, ids: &[UserId]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked)
+        .lock_with_behavior(LockType::Share, LockBehavior::SkipLocked)
         .all(tx.connection())
         .await?)
 }

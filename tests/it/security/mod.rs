@@ -3,6 +3,7 @@
 mod api_tokens;
 mod at_once;
 mod costs;
+mod crossing;
 mod enumeration;
 mod guessing;
 mod ids;

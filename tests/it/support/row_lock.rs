@@ -16,14 +16,28 @@ pub struct RowLock {
 impl RowLock {
     /// Of the one row of this table for which the condition holds.
     pub async fn take(app: &TestApp, table: &str, condition: &str) -> Self {
+        let mut lock = Self::none(app).await;
+        let select = format!("SELECT 1 FROM {table} WHERE {condition} FOR UPDATE");
+        assert_eq!(lock.does(&select).await, 1);
+        lock
+    }
+
+    /// Of a whole table, which others can read and lock rows of, but not write to.
+    pub async fn of_table(app: &TestApp, table: &str) -> Self {
+        let mut lock = Self::none(app).await;
+        lock.does(&format!("LOCK TABLE {table} IN SHARE MODE"))
+            .await;
+        lock
+    }
+
+    /// Of what the test is going to take.
+    pub async fn none(app: &TestApp) -> Self {
         let options: PgConnectOptions = app.database().url().parse().unwrap();
         let mut lock = Self {
             holder: PgConnection::connect_with(&options).await.unwrap(),
             watcher: PgConnection::connect_with(&options).await.unwrap(),
         };
         lock.does("BEGIN").await;
-        let select = format!("SELECT 1 FROM {table} WHERE {condition} FOR UPDATE");
-        assert_eq!(lock.does(&select).await, 1);
         lock
     }
 
