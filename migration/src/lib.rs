@@ -27,6 +27,7 @@ mod m20261121_000015_open_reset_tokens;
 mod m20261121_000016_mail;
 mod m20261121_000017_plans;
 mod m20261121_000018_inviters;
+mod m20261121_000019_completions;
 
 pub struct Migrator;
 
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000016_mail::Migration),
             Box::new(m20261121_000017_plans::Migration),
             Box::new(m20261121_000018_inviters::Migration),
+            Box::new(m20261121_000019_completions::Migration),
         ]
     }
 }

@@ -29,7 +29,7 @@ pub struct Model {
 impl Model {
     /// The same rule as the `overdue` filter and the figures: see `store::task`.
     pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
-        self.status != TaskStatus::Completed && self.deadline.is_some_and(|deadline| deadline < now)
+        self.status.is_open() && self.deadline.is_some_and(|deadline| deadline < now)
     }
 }
 
@@ -46,7 +46,40 @@ pub enum TaskStatus {
     Completed,
 }
 
+impl TaskStatus {
+    /// What is still to be done.
+    pub const OPEN: [Self; 2] = [Self::Pending, Self::InProgress];
+
+    pub fn is_open(self) -> bool {
+        Self::OPEN.contains(&self)
+    }
+
+    /// As it is stored.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Completed => "COMPLETED",
+        }
+    }
+}
+
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ActiveEnum, Iterable};
+
+    use super::TaskStatus;
+
+    #[test]
+    fn a_status_is_stored_by_its_name_and_open_unless_it_is_completed() {
+        for status in TaskStatus::iter() {
+            assert_eq!(status.name(), status.to_value());
+            assert_eq!(status.is_open(), status != TaskStatus::Completed);
+        }
+    }
+}

@@ -102,7 +102,7 @@ pub async fn preview(cx: &Context, user: &User) -> Result<Preview> {
 
 fn open_tasks_of(user_id: UserId, now: DateTime<Utc>) -> TaskFilter {
     TaskFilter {
-        status: Some(vec![TaskStatus::Pending, TaskStatus::InProgress]),
+        status: Some(TaskStatus::OPEN.to_vec()),
         assignee: Some(vec![user_id]),
         ..TaskFilter::any(now)
     }

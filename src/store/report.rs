@@ -122,7 +122,7 @@ pub async fn list_busiest(
         .expr_as(Expr::col(Asterisk).count(), "open")
         .expr_as(count_where(overdue(now)), "overdue")
         .filter(Column::AssigneeId.is_not_null())
-        .filter(Column::Status.is_in([TaskStatus::Pending, TaskStatus::InProgress]))
+        .filter(Column::Status.is_in(TaskStatus::OPEN))
         .group_by(Column::AssigneeId)
         .order_by_desc(Expr::col(Alias::new("open")))
         .order_by_desc(Expr::col(Alias::new("overdue")))

@@ -2,12 +2,12 @@
 //! so the two cannot disagree.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func};
+use sea_orm::sea_query::{Asterisk, CaseStatement, Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use super::task::overdue;
+use super::task::{is_open, overdue};
 use crate::entity::{Role, TaskStatus, UserId, UserStatus, task, user};
 use crate::error::{Error, Result};
 
@@ -66,7 +66,7 @@ pub async fn find_next_deadline(
         .select_only()
         .column(task::Column::Deadline)
         .filter(task::Column::Deadline.gte(now))
-        .filter(task::Column::Status.ne(TaskStatus::Completed))
+        .filter(is_open())
         .order_by_asc(task::Column::Deadline)
         .limit(1)
         .into_tuple()
@@ -83,7 +83,8 @@ pub struct OwnTaskCount {
     pub completed_lately: i64,
 }
 
-/// `today` is the person's own day; `lately` is since when completed tasks count.
+/// `today` is the person's own day; `lately` is since when completed tasks count. What was completed
+/// before that is most of what a person ever had, and is not read.
 pub async fn count_own_tasks(
     source: &impl Source,
     user_id: UserId,
@@ -91,20 +92,25 @@ pub async fn count_own_tasks(
     today: (DateTime<Utc>, DateTime<Utc>),
     lately: DateTime<Utc>,
 ) -> Result<OwnTaskCount> {
-    let is_open = || task::Column::Status.ne(TaskStatus::Completed);
-    let is_due_today = is_open()
-        .and(task::Column::Deadline.gte(today.0))
+    let own = || task::Column::AssigneeId.eq(user_id);
+    let is_due_today = task::Column::Deadline
+        .gte(today.0)
         .and(task::Column::Deadline.lt(today.1));
+    // Whatever has such an instant is completed.
+    let completed_lately = Query::select()
+        .expr(Expr::col(Asterisk).count())
+        .from(task::Entity)
+        .and_where(own())
+        .and_where(task::Column::CompletedAt.gte(lately))
+        .to_owned();
     let counts = task::Entity::find()
         .select_only()
-        .column_as(count_where(is_open()), "open")
-        .column_as(count_where(overdue(now)), "overdue")
-        .column_as(count_where(is_due_today), "due_today")
-        .column_as(
-            count_where(task::Column::CompletedAt.gte(lately)),
-            "completed_lately",
-        )
-        .filter(task::Column::AssigneeId.eq(user_id))
+        .expr_as(Expr::col(Asterisk).count(), "open")
+        .expr_as(count_where(overdue(now)), "overdue")
+        .expr_as(count_where(is_due_today), "due_today")
+        .expr_as(completed_lately, "completed_lately")
+        .filter(own())
+        .filter(task::Column::Status.is_in(TaskStatus::OPEN))
         .into_model()
         .one(source.connection())
         .await?;

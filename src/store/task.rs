@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Func, Order, Query, WindowStatement};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
 };
 
 use super::among::among;
@@ -87,11 +87,14 @@ fn visible_to(actor: &Actor) -> Condition {
 
 /// The deadline has passed and the task is not completed: what `Model::is_overdue` says of one row.
 pub(super) fn overdue(now: DateTime<Utc>) -> Expr {
-    // Not a parameter, so that SQLite knows the condition of the index of open tasks again.
-    let completed = Expr::Constant(TaskStatus::Completed.to_value().into());
-    Column::Deadline
-        .lt(now)
-        .and(Expr::col((Entity, Column::Status)).ne(completed))
+    Column::Deadline.lt(now).and(is_open())
+}
+
+/// The task is not completed, in the words of the index of open tasks. Not a parameter, so that SQLite
+/// knows that condition again. Other indexes are better served by `TaskStatus::OPEN`.
+pub(super) fn is_open() -> Expr {
+    let completed = Expr::Constant(TaskStatus::Completed.name().into());
+    Expr::col((Entity, Column::Status)).ne(completed)
 }
 
 fn select(engine: Engine, actor: &Actor, filter: &TaskFilter) -> Select<Entity> {
@@ -309,13 +312,12 @@ pub async fn find_busy(source: &impl Source, people: &[UserId]) -> Result<Vec<Us
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    let open = [TaskStatus::Pending, TaskStatus::InProgress];
     Ok(Entity::find()
         .select_only()
         .column(Column::AssigneeId)
         .distinct()
         .filter(Column::AssigneeId.is_in(people.iter().copied()))
-        .filter(Column::Status.is_in(open))
+        .filter(Column::Status.is_in(TaskStatus::OPEN))
         .into_tuple()
         .all(source.connection())
         .await?)

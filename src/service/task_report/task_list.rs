@@ -89,7 +89,7 @@ impl Part {
         match self {
             Self::Open(now) => {
                 let filter = TaskFilter {
-                    status: Some(vec![TaskStatus::Pending, TaskStatus::InProgress]),
+                    status: Some(TaskStatus::OPEN.to_vec()),
                     ..TaskFilter::any(now)
                 };
                 let order = TaskOrder {

@@ -278,6 +278,8 @@ impl Asking {
             let own = stats::count_own_tasks(&db, user_id(id), now(), today, lately);
             self.case("figures of a user", Kind::Lookup, own).await;
         }
+        let next = stats::find_next_deadline(&db, now());
+        self.case("next deadline", Kind::Lookup, next).await;
         let all = stats::count_users(&db);
         self.case("figures of all users", Kind::Lookup, all).await;
         let all = stats::count_tasks(&db, now());

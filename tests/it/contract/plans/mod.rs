@@ -334,6 +334,26 @@ fn a_report_reads_no_more_than_its_period() {
     }
 }
 
+/// The first person had two thousand tasks, of which a few are open, and a few were completed lately.
+#[test]
+fn the_figures_of_a_person_do_not_grow_with_all_that_they_ever_completed() {
+    const OPEN: &str = "tasks_by_assignee_and_status (assignee_id=? AND status=?)";
+    const COMPLETED: &str = "tasks_by_assignee_and_completion (assignee_id=? AND completed_at>?)";
+    let named: Vec<_> = findings()
+        .iter()
+        .filter(|finding| finding.case.name == "figures of a user")
+        .collect();
+    assert_eq!(named.len(), 2);
+    for finding in named {
+        if on_postgres() {
+            assert!(finding.rows < 200, "{finding}");
+        } else {
+            let text = &finding.plan.text;
+            assert!(text.contains(OPEN) && text.contains(COMPLETED), "{finding}");
+        }
+    }
+}
+
 #[test]
 fn every_index_of_tasks_and_users_is_used_by_some_statement() {
     let used: BTreeSet<&String> = findings()
