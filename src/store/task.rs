@@ -1,10 +1,11 @@
 //! Tasks. An employee sees those assigned to them; managers and admins see all.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Func, Order, Query, WindowStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    IntoActiveModel, Iterable, JoinType, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
+    Select,
 };
 
 use super::among::among;
@@ -240,7 +241,8 @@ pub async fn list(
     Ok(Page::new(rows, window))
 }
 
-/// The same page of each of these assignees' tasks, in one statement.
+/// The same page of each of these assignees' tasks, in one statement, which reads what each list by
+/// itself would read.
 pub async fn list_by_assignee(
     source: &impl Source,
     actor: &Actor,
@@ -249,42 +251,28 @@ pub async fn list_by_assignee(
     order: TaskOrder,
     window: &Window,
 ) -> Result<Vec<(UserId, Page<Model>)>> {
-    if let &[assignee] = assignees {
-        // A single list can go by its index instead of being numbered through.
-        let select = select(source.engine(), actor, filter).filter(Column::AssigneeId.eq(assignee));
-        let rows = sort(source.engine(), order)
-            .apply(select, window)
-            .all(source.connection())
-            .await?;
-        return Ok(vec![(assignee, Page::new(rows, window))]);
-    }
-    let sort = sort(source.engine(), order);
-    let direction = sort.reading_order(window);
-    let mut ranked =
-        select(source.engine(), actor, filter).filter(Column::AssigneeId.is_in(assignees.to_vec()));
-    for condition in sort.between(window) {
-        ranked = ranked.filter(condition);
-    }
-    let mut ranked = ranked.into_query();
-    ranked.expr_window_as(
-        Func::cust("row_number"),
-        WindowStatement::partition_by(Column::AssigneeId)
-            .order_by_expr(sort.key.clone(), direction.clone())
-            .order_by_expr(sort.id.clone(), direction)
-            .to_owned(),
-        Alias::new("place"),
-    );
-    let statement = Query::select()
-        .column(Asterisk)
-        .from_subquery(ranked, Alias::new("ranked"))
-        .and_where(Expr::col(Alias::new("place")).lte(window.size.saturating_add(1)))
-        .order_by(Alias::new("place"), Order::Asc)
-        .to_owned();
+    let engine = source.engine();
+    let sort = sort(engine, order);
+    // Not narrowed: it is the assignee who leads to few rows, and no index has the bounds besides.
+    let page_of = |assignee: Expr| {
+        let is_theirs = Expr::col((Entity, Column::AssigneeId)).eq(assignee);
+        let theirs = select(engine, actor, filter).filter(is_theirs);
+        sort.apply(theirs, window)
+    };
     let connection = source.connection();
-    let rows = Entity::find()
-        .from_raw_sql(connection.get_database_backend().build(&statement))
-        .all(connection)
-        .await?;
+    let rows = match assignees {
+        [] => return Ok(Vec::new()),
+        // Nearly always somebody looks at their own.
+        [assignee] => page_of(Expr::val(*assignee)).all(connection).await?,
+        _ => {
+            let reading_order = sort.reading_order(window);
+            let statement = of_each(engine, assignees, page_of, &sort.key, &reading_order);
+            Entity::find()
+                .from_raw_sql(connection.get_database_backend().build(&statement))
+                .all(connection)
+                .await?
+        }
+    };
     let mut pages: Vec<(UserId, Vec<Model>)> =
         assignees.iter().map(|id| (*id, Vec::new())).collect();
     for row in rows {
@@ -299,6 +287,51 @@ pub async fn list_by_assignee(
         .into_iter()
         .map(|(id, rows)| (id, Page::new(rows, window)))
         .collect())
+}
+
+/// The rows of the page that is made for each of these assignees, each page in its order; pages may
+/// mingle. Numbering all of their tasks, to take the first numbers, would read and sort every task that
+/// they ever had.
+fn of_each(
+    engine: Engine,
+    assignees: &[UserId],
+    page_of: impl Fn(Expr) -> Select<Entity>,
+    key: &Expr,
+    order: &Order,
+) -> SelectStatement {
+    let (whose, page) = (Alias::new("whose"), Alias::new("page"));
+    // What both engines call the only column of a list of values.
+    let assignee = Expr::col((whose.clone(), Alias::new("column1")));
+    let of_one = page_of(assignee);
+    let mut select = Query::select();
+    select
+        .columns(Column::iter().map(|column| (page.clone(), column)))
+        .from_values(assignees.iter().copied(), whose);
+    match engine {
+        Engine::Postgres => {
+            let (of_one, always) = (of_one.expr_as(key.clone(), "sort_key"), Expr::cust("TRUE"));
+            select
+                .join_lateral(
+                    JoinType::InnerJoin,
+                    of_one.into_query(),
+                    page.clone(),
+                    always,
+                )
+                .order_by((page.clone(), Alias::new("sort_key")), order.clone());
+        }
+        // It has no LATERAL, but looks again for the ids of each. A cross join it takes in the order
+        // in which it is written.
+        Engine::Sqlite => {
+            let ids = of_one.select_only().column(Column::Id).into_query();
+            select
+                .join_as(JoinType::CrossJoin, Entity, page.clone(), Condition::all())
+                .and_where(Expr::col((page.clone(), Column::Id)).in_subquery(ids))
+                .order_by_expr(key.clone(), order.clone());
+        }
+    }
+    select
+        .order_by((page, Column::Id), order.clone())
+        .to_owned()
 }
 
 pub async fn count(source: &impl Source, actor: &Actor, filter: &TaskFilter) -> Result<u64> {
