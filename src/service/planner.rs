@@ -6,6 +6,8 @@
 //! That nobody is reminded twice of one date does not rest on the plans: a mail is
 //! unique by kind, recipient and cause, and the cause is the date.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use serde_json::json;
 
@@ -16,7 +18,7 @@ use crate::entity::delivery::Model as Delivery;
 use crate::entity::notification_settings::Model as NotificationSettings;
 use crate::entity::plan::Model as Plan;
 use crate::entity::user::Model as User;
-use crate::entity::{MailKind, Role, UserId, UserStatus};
+use crate::entity::{MailKind, Role, TaskId, UserId, UserStatus};
 use crate::error::Result;
 use crate::store::{self, Tx};
 
@@ -24,12 +26,12 @@ use crate::store::{self, Tx};
 const PAGE: u64 = 200;
 /// What is gathered is told at once, and then not again for so long.
 const QUIET: TimeDelta = TimeDelta::minutes(15);
-/// People who are looked through for plans in one transaction.
+/// People who are given plans, or whose plans are looked at again, in one transaction.
 const ADOPTED: u64 = 1_000;
 /// How the cause of a weekly report begins, unlike that of one that was asked for.
 pub(super) const WEEKLY: &str = "weekly";
 /// Assignments that a mail names; the others are counted.
-pub const ASSIGNMENTS_MAX: u64 = 50;
+pub const ASSIGNMENTS_MAX: usize = 50;
 /// What a weekly report looks back on, by the reader's calendar.
 const REPORTED_DAYS: u64 = 7;
 /// What was looked at rests for so long at least, whatever the look came to.
@@ -49,17 +51,29 @@ pub async fn plan_page(cx: &Context) -> Result<u64> {
     let users = store::user::find_many_to_keep(&tx, &ids).await?;
     let users = second_factor::all_in_force(cx, &tx, users).await?;
     let settings = store::notification_settings::find_many(&tx, &ids).await?;
-    let mut page = Page::default();
-    for before in due {
-        // Whoever is being changed just now is looked at the next time.
-        let Some(user) = users.iter().find(|user| user.id == before.user_id) else {
-            continue;
-        };
+    // Whoever is being changed just now is looked at the next time.
+    let due: Vec<(Plan, &User)> = due
+        .into_iter()
+        .filter_map(|plan| {
+            let user = users.iter().find(|user| user.id == plan.user_id)?;
+            Some((plan, user))
+        })
+        .collect();
+    let told_of_tasks = due
+        .iter()
+        .filter(|(plan, _)| plan.kind == MailKind::Assigned)
+        .map(|(plan, _)| plan.user_id);
+    let told_of_tasks: Vec<UserId> = told_of_tasks.collect();
+    let mut page = Page {
+        untold: store::assignment::take_all_of(&tx, &told_of_tasks).await?,
+        ..Page::default()
+    };
+    for (plan, user) in due {
         let settings = settings.iter().find(|row| row.user_id == user.id);
         let settings = settings
             .cloned()
             .unwrap_or_else(|| NotificationSettings::usual(user.id, now));
-        page.look(cx, &tx, before, user, &settings, now).await?;
+        page.look(cx, plan, user, &settings, now);
     }
     let looked_at = page.plans.len() as u64;
     let missed = page.settle_reminders(&tx).await?;
@@ -81,10 +95,15 @@ pub async fn plan_page(cx: &Context) -> Result<u64> {
 /// Gives plans to a page of people who have none yet, as those have none who joined before there
 /// were plans, from this one on. Says after whom to go on; None at the end.
 pub async fn adopt(cx: &Context, after: Option<UserId>) -> Result<Option<UserId>> {
+    // Nearly always there is nobody, and no writer need wait for this look.
+    let people = store::plan::find_unplanned(&cx.db, after, ADOPTED).await?;
+    let Some(last) = people.last().copied() else {
+        return Ok(None);
+    };
     let tx = cx.db.begin().await?;
-    let last = store::plan::adopt(&tx, after, cx.now(), ADOPTED).await?;
+    store::plan::adopt(&tx, &people, cx.now()).await?;
     tx.commit().await?;
-    Ok(last)
+    Ok(Some(last))
 }
 
 /// Lets a page of plans be looked at again if the server's hours have changed since they were made, or
@@ -153,18 +172,19 @@ struct Page {
     reminders: Vec<Delivery>,
     /// How many dates went by for whom.
     missed: Vec<(UserId, u32)>,
+    /// The tasks that people were given and not told of, oldest first.
+    untold: HashMap<UserId, Vec<TaskId>>,
 }
 
 impl Page {
-    async fn look(
+    fn look(
         &mut self,
         cx: &Context,
-        tx: &Tx,
         mut plan: Plan,
         user: &User,
         settings: &NotificationSettings,
         now: DateTime<Utc>,
-    ) -> Result<()> {
+    ) {
         match plan.kind {
             MailKind::DailyReminder => {
                 let rhythm = reminder_rhythm(cx, user, settings);
@@ -195,9 +215,9 @@ impl Page {
                 }));
             }
             MailKind::Assigned => {
-                let named = store::assignment::list_of(tx, user.id, ASSIGNMENTS_MAX).await?;
-                let all = store::assignment::delete_all_of(tx, user.id).await?;
-                let more = all.saturating_sub(named.len() as u64);
+                let mut named = self.untold.remove(&user.id).unwrap_or_default();
+                let more = named.len().saturating_sub(ASSIGNMENTS_MAX);
+                named.truncate(ASSIGNMENTS_MAX);
                 if settings.assigned && user.status == UserStatus::Active && !named.is_empty() {
                     let params = json!({ "task_ids": named, "more": more });
                     self.tell(cx, &mut plan, user, params, now);
@@ -216,7 +236,6 @@ impl Page {
         }
         plan.due_at = plan.due_at.max(now + REST);
         self.plans.push(plan);
-        Ok(())
     }
 
     /// Reminds those who have something open, and says how many reminders such people missed.

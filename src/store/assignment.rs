@@ -1,11 +1,10 @@
 //! Tasks that people were given and have not been told of.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::{Source, Tx};
 use crate::entity::untold_assignment::{Column, Entity, Model};
@@ -30,25 +29,20 @@ pub async fn insert(tx: &Tx, user_id: UserId, task_id: TaskId, now: DateTime<Utc
     Ok(())
 }
 
-/// So many of what this user has not been told of, oldest first.
-pub async fn list_of(tx: &Tx, user_id: UserId, limit: u64) -> Result<Vec<TaskId>> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::TaskId)
-        .filter(Column::UserId.eq(user_id))
-        .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::TaskId)
-        .limit(limit)
-        .into_tuple()
-        .all(tx.connection())
-        .await?)
-}
-
-/// Forgets everything that this user was to be told of; says how much it was.
-pub async fn delete_all_of(tx: &Tx, user_id: UserId) -> Result<u64> {
-    let deleted = Entity::delete_many()
-        .filter(Column::UserId.eq(user_id))
-        .exec(tx.connection())
+/// Forgets everything that these people were to be told of, and says what it was: the tasks of each,
+/// oldest first.
+pub async fn take_all_of(tx: &Tx, user_ids: &[UserId]) -> Result<HashMap<UserId, Vec<TaskId>>> {
+    let mut taken: HashMap<UserId, Vec<TaskId>> = HashMap::new();
+    if user_ids.is_empty() {
+        return Ok(taken);
+    }
+    let mut rows = Entity::delete_many()
+        .filter(Column::UserId.is_in(user_ids.iter().copied()))
+        .exec_with_returning(tx.connection())
         .await?;
-    Ok(deleted.rows_affected)
+    rows.sort_by_key(|row| (row.created_at, row.task_id));
+    for row in rows {
+        taken.entry(row.user_id).or_default().push(row.task_id);
+    }
+    Ok(taken)
 }

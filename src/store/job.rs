@@ -17,25 +17,50 @@ const MAX_ATTEMPTS: i32 = 1;
 /// Adds a job that is seen once the transaction commits; of those that wait, greater priorities go
 /// first. apalis names its rows by ULID: the same 128 bits as a UUIDv7, time first.
 pub async fn push(tx: &Tx, id: Uuid, job: Job, priority: i32, now: DateTime<Utc>) -> Result<()> {
-    let payload = serde_json::to_vec(&job).map_err(Error::internal)?;
-    let insert = match tx.engine() {
-        Engine::Sqlite => {
-            "INSERT INTO Jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
-             VALUES (?, ?, ?, 'Pending', 0, ?, ?, ?, '{}')"
-        }
-        Engine::Postgres => {
-            "INSERT INTO apalis.jobs (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) \
-             VALUES ($1, $2, $3, 'Pending', 0, $4, least(to_timestamp($5), now() - interval '1 second'), $6, '')"
-        }
+    push_many(tx, &[(id, job, priority)], now).await
+}
+
+/// As `push`, for many in one statement: each an id, a job and its priority.
+pub async fn push_many(tx: &Tx, jobs: &[(Uuid, Job, i32)], now: DateTime<Utc>) -> Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let engine = tx.engine();
+    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    for (id, job, priority) in jobs {
+        let place = |number: usize| values.len() + number;
+        rows.push(match engine {
+            Engine::Sqlite => "(?, ?, ?, 'Pending', 0, ?, ?, ?, '{}')".to_owned(),
+            Engine::Postgres => format!(
+                "(${}, ${}, ${}, 'Pending', 0, ${}, \
+                 least(to_timestamp(${}), now() - interval '1 second'), ${}, '')",
+                place(1),
+                place(2),
+                place(3),
+                place(4),
+                place(5),
+                place(6)
+            ),
+        });
+        let payload = serde_json::to_vec(job).map_err(Error::internal)?;
+        values.extend([
+            payload.into(),
+            Ulid::from(id.as_u128()).to_string().into(),
+            Job::QUEUE.into(),
+            MAX_ATTEMPTS.into(),
+            seconds(engine, now),
+            (*priority).into(),
+        ]);
+    }
+    let table = match engine {
+        Engine::Sqlite => "Jobs",
+        Engine::Postgres => "apalis.jobs",
     };
-    let values = [
-        payload.into(),
-        Ulid::from(id.as_u128()).to_string().into(),
-        Job::QUEUE.into(),
-        MAX_ATTEMPTS.into(),
-        seconds(tx.engine(), now),
-        priority.into(),
-    ];
+    let insert = format!(
+        "INSERT INTO {table} \
+         (job, id, job_type, status, attempts, max_attempts, run_at, priority, metadata) VALUES {}",
+        rows.join(", ")
+    );
     execute(tx, insert, values).await?;
     Ok(())
 }
@@ -50,7 +75,11 @@ fn seconds(engine: Engine, at: DateTime<Utc>) -> Value {
     }
 }
 
-async fn execute<const N: usize>(tx: &Tx, sql: &'static str, values: [Value; N]) -> Result<u64> {
+async fn execute(
+    tx: &Tx,
+    sql: impl Into<String>,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<u64> {
     let connection = tx.connection();
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, values);

@@ -1,13 +1,13 @@
 //! When each person is to be told something. A row is looked at once its time has
 //! come, by one planner at a time.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::{
+    CaseStatement, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query,
+};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use super::{Source, Tx};
@@ -162,42 +162,43 @@ pub(super) async fn settle_copy(tx: &Tx, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// Gives plans to those of the next people who have none, as from the time before there were any.
-/// Says who was the last of them; None when there are no more people.
-pub async fn adopt(
-    tx: &Tx,
+/// The next people who have no plans, as from the time before there were any.
+pub async fn find_unplanned(
+    source: &impl Source,
     after: Option<UserId>,
-    now: DateTime<Utc>,
     limit: u64,
-) -> Result<Option<UserId>> {
-    let people = next_people(tx, after, limit).await?;
-    let planned: Vec<UserId> = Entity::find()
-        .select_only()
+) -> Result<Vec<UserId>> {
+    let planned = Query::select()
         .column(Column::UserId)
-        .filter(Column::UserId.is_in(people.iter().copied()))
-        .filter(Column::Kind.eq(MailKind::DailyReminder))
+        .from(Entity)
+        .and_where(Expr::col((Entity, Column::UserId)).equals((user::Entity, user::Column::Id)))
+        .and_where(Column::Kind.eq(MailKind::DailyReminder))
+        .to_owned();
+    Ok(next_people(after, limit)
+        .filter(Expr::exists(planned).not())
         .into_tuple()
-        .all(tx.connection())
-        .await?;
-    let planned: HashSet<UserId> = planned.into_iter().collect();
+        .all(source.connection())
+        .await?)
+}
+
+/// Gives plans to these people, but for those whom another process has just given theirs.
+pub async fn adopt(tx: &Tx, people: &[UserId], now: DateTime<Utc>) -> Result<()> {
     let rows = people
         .iter()
-        .filter(|user_id| !planned.contains(user_id))
         .flat_map(|user_id| plans_of(*user_id, now))
         .map(|plan| plan.into_active_model().reset_all());
-    let rows: Vec<_> = rows.collect();
-    if !rows.is_empty() {
-        Entity::insert_many(rows)
-            // Whoever was adopted by another process just now has plans already.
-            .on_conflict(
-                OnConflict::columns([Column::UserId, Column::Kind])
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .exec_without_returning(tx.connection())
-            .await?;
+    let inserted = Entity::insert_many(rows)
+        .on_conflict(
+            OnConflict::columns([Column::UserId, Column::Kind])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx.connection())
+        .await;
+    match inserted {
+        Ok(_) | Err(DbErr::RecordNotInserted) => Ok(()),
+        Err(error) => Err(error.into()),
     }
-    Ok(people.last().copied())
 }
 
 /// By what hours of the server the plans were made. None before they were.
@@ -224,7 +225,10 @@ pub async fn look_again_at_all(
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Option<UserId>> {
-    let people = next_people(tx, after, limit).await?;
+    let people: Vec<UserId> = next_people(after, limit)
+        .into_tuple()
+        .all(tx.connection())
+        .await?;
     if !people.is_empty() {
         Entity::update_many()
             .col_expr(Column::DueAt, Expr::val(now))
@@ -236,7 +240,7 @@ pub async fn look_again_at_all(
     Ok(people.last().copied())
 }
 
-async fn next_people(tx: &Tx, after: Option<UserId>, limit: u64) -> Result<Vec<UserId>> {
+fn next_people(after: Option<UserId>, limit: u64) -> Select<user::Entity> {
     let mut select = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
@@ -245,5 +249,5 @@ async fn next_people(tx: &Tx, after: Option<UserId>, limit: u64) -> Result<Vec<U
     if let Some(after) = after {
         select = select.filter(user::Column::Id.gt(after));
     }
-    Ok(select.into_tuple().all(tx.connection()).await?)
+    select
 }

@@ -103,10 +103,14 @@ pub(super) async fn announce_missed(worker: &Worker, after_start: bool) -> Resul
     let missed = store::delivery::list_missed_to_change(&tx, now, after_start, room).await?;
     let ids: Vec<DeliveryId> = missed.iter().map(|(id, _)| *id).collect();
     store::delivery::announce(&tx, &ids, now + ANNOUNCEMENT).await?;
-    for &(delivery_id, priority) in &missed {
-        let job = Job::Deliver { delivery_id };
-        store::job::push(&tx, cx.generator.uuid(now), job, priority, now).await?;
-    }
+    let jobs: Vec<_> = missed
+        .iter()
+        .map(|&(delivery_id, priority)| {
+            let job = Job::Deliver { delivery_id };
+            (cx.generator.uuid(now), job, priority)
+        })
+        .collect();
+    store::job::push_many(&tx, &jobs, now).await?;
     tx.commit().await?;
     cx.events.publish(Event::JobsDue);
     Ok(if (missed.len() as u64) < room {

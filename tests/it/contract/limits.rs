@@ -86,6 +86,31 @@ async fn a_page_of_twenty_costs_no_more_than_a_page_of_two() {
     assert!(many <= few, "nodes: {few} statements for 2, {many} for 20");
 }
 
+/// What the worker does while nobody else can write.
+#[tokio::test]
+async fn planning_the_mails_of_twenty_costs_no_more_than_those_of_two() {
+    let app = TestApp::start().await;
+    let (ada, people, _) = busy_house(&app).await;
+    let mut costs = Vec::new();
+    for count in [2, 20] {
+        // Those of the last time were told a while ago.
+        app.lets_pass(TimeDelta::minutes(20)).await;
+        ada.logs_in().await.succeeds();
+        for person in &people[..count] {
+            for title in ["Count the chairs", "Mend the chairs"] {
+                let input = json!({ "title": title, "assigneeId": person.id() });
+                ada.creates_task_with(input).await;
+            }
+        }
+        let (mails, before) = (app.mails().len(), app.statements());
+        app.plans().await;
+        costs.push(app.statements() - before);
+        app.runs_all_jobs().await;
+        assert_eq!(app.mails().len(), mails + count);
+    }
+    assert_eq!(costs[0], costs[1]);
+}
+
 #[tokio::test]
 async fn a_total_is_counted_only_when_it_is_asked_for() {
     let app = TestApp::start().await;

@@ -393,6 +393,9 @@ impl Asking {
             .await;
         let due = plans::exists_due(&db, now());
         self.case("plans that are due", Kind::Lookup, due).await;
+        let unplanned = plans::find_unplanned(&db, None, 1_000);
+        self.case("people without plans", Kind::Lookup, unplanned)
+            .await;
     }
 
     /// What transactions look for; none of them is committed.
@@ -423,7 +426,8 @@ impl Asking {
             .await;
         let admins = users::list_active_admins(&tx);
         self.case("active admins", look, admins).await;
-        let untold = assignments::list_of(&tx, user.id, 50);
+        let whose = [user.id];
+        let untold = assignments::take_all_of(&tx, &whose);
         self.case("assignments to tell", look, untold).await;
         let finished = deliveries::delete_finished(&tx, now() - TimeDelta::days(20), 1_000);
         self.case("deliveries to clear away", look, finished).await;

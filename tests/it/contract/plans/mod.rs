@@ -67,6 +67,10 @@ const READS_MAX: u64 = 5_000;
 /// What looks at all users or tasks without an index, and why it may.
 const EXEMPT: &[(&str, &str)] = &[
     ("any user", "takes the first row that it comes by"),
+    (
+        "people without plans",
+        "looks for what is not there, once an hour",
+    ),
     ("figures of all users", "are about all of them"),
     ("figures of all tasks", "are about all of them"),
 ];
