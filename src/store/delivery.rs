@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::among::among;
-use super::change::changed;
+use super::change::update_if;
 use super::page::newest_first;
 use super::{Page, Source, Tx, Window, paused_mail, prune, visible};
 use crate::actor::Actor;
@@ -19,19 +19,7 @@ use crate::error::Result;
 
 /// Adds a delivery; false when this cause has its mail already.
 pub async fn insert(tx: &Tx, delivery: Model) -> Result<bool> {
-    let inserted = Entity::insert(delivery.into_active_model().reset_all())
-        .on_conflict(
-            OnConflict::columns([Column::Kind, Column::RecipientId, Column::Cause])
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx.connection())
-        .await;
-    match inserted {
-        Ok(_) => Ok(true),
-        Err(DbErr::RecordNotInserted) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    Ok(insert_many(tx, vec![delivery]).await? == 1)
 }
 
 /// Which mails a list is about; None is any.
@@ -127,13 +115,25 @@ pub fn is_claimable(delivery: &Model, now: DateTime<Utc>) -> bool {
 /// Writes what differs if the row still has the fencing number that it was read with; false when
 /// another worker took it over.
 pub async fn update_if_held(tx: &Tx, before: &Model, after: &Model) -> Result<bool> {
+    let is_held = held(before.id, before.fence);
+    update_if::<Entity>(tx, before, after, is_held).await
+}
+
+/// Says until when whoever has this fencing number holds the row; false when another worker took it
+/// over.
+pub async fn renew(tx: &Tx, id: DeliveryId, fence: i32, until: DateTime<Utc>) -> Result<bool> {
     let result = Entity::update_many()
-        .set(changed::<Entity>(before, after))
-        .filter(Column::Id.eq(before.id))
-        .filter(Column::Fence.eq(before.fence))
+        .col_expr(Column::LeasedUntil, Expr::val(until))
+        .filter(held(id, fence))
         .exec(tx.connection())
         .await?;
     Ok(result.rows_affected == 1)
+}
+
+fn held(id: DeliveryId, fence: i32) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(id))
+        .add(Column::Fence.eq(fence))
 }
 
 /// What is missed is looked for in two ways, each by its own index: what is due, and what its worker

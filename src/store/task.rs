@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::among::among;
-use super::change::changed;
+use super::change::update_if;
 use super::page::Sort;
 use super::search;
 use super::visible::nothing;
@@ -398,13 +398,10 @@ pub async fn update_if_version(
     after: &Model,
     version: i32,
 ) -> Result<bool> {
-    let result = Entity::update_many()
-        .set(changed::<Entity>(before, after))
-        .filter(Column::Id.eq(before.id))
-        .filter(Column::Version.eq(version))
-        .exec(tx.connection())
-        .await?;
-    Ok(result.rows_affected == 1)
+    let is_unchanged = Condition::all()
+        .add(Column::Id.eq(before.id))
+        .add(Column::Version.eq(version));
+    update_if::<Entity>(tx, before, after, is_unchanged).await
 }
 
 /// Takes every task back from this user.

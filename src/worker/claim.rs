@@ -144,10 +144,21 @@ pub(super) async fn is_held(worker: &Worker, claimed: &Delivery) -> Result<bool>
 
 /// Says that the worker is still at it; false when the mail is another worker's by now.
 async fn renew(worker: &Worker, claimed: &Delivery) -> Result<bool> {
-    let mut renewed = claimed.clone();
-    renewed.leased_until = Some(worker.cx.now() + LEASE);
+    let until = worker.cx.now() + LEASE;
     let tx = worker.cx.db.begin().await?;
-    let held = store::delivery::update_if_held(&tx, claimed, &renewed).await?;
+    let held = store::delivery::renew(&tx, claimed.id, claimed.fence, until).await?;
+    tx.commit().await?;
+    Ok(held)
+}
+
+/// Writes what differs, if the mail is still this worker's; false when it is another's by now.
+pub(super) async fn write_if_held(
+    worker: &Worker,
+    claimed: &Delivery,
+    row: &Delivery,
+) -> Result<bool> {
+    let tx = worker.cx.db.begin().await?;
+    let held = store::delivery::update_if_held(&tx, claimed, row).await?;
     tx.commit().await?;
     Ok(held)
 }

@@ -8,13 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveEnum;
 
 use super::Worker;
-use super::claim::{Claim, claim, is_held, while_holding};
+use super::claim::{Claim, claim, is_held, while_holding, write_if_held};
 use crate::entity::delivery::Model as Delivery;
 use crate::entity::{DeliveryId, DeliveryState, MailKind};
 use crate::error::{Error, Result};
 use crate::mail::{SendError, compose};
 use crate::service::content::{Secrets, content, is_wanted};
-use crate::store;
 
 const BACK_OFF_FIRST: TimeDelta = TimeDelta::seconds(30);
 const BACK_OFF_MAX: TimeDelta = TimeDelta::hours(1);
@@ -137,10 +136,7 @@ async fn message(worker: &Worker, row: &mut Delivery) -> Result<Message> {
     if !content.holds_secret() {
         let before = row.clone();
         row.message = Some(message.clone());
-        let tx = worker.cx.db.begin().await?;
-        let held = store::delivery::update_if_held(&tx, &before, row).await?;
-        tx.commit().await?;
-        if !held {
+        if !write_if_held(worker, &before, row).await? {
             return Ok(Message::TakenOver);
         }
     }
@@ -228,7 +224,7 @@ async fn suppress(worker: &Worker, claimed: &Delivery) -> Result<()> {
 async fn write_result(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Result<()> {
     let began = tokio::time::Instant::now();
     let held = loop {
-        match try_to_write(worker, claimed, row).await {
+        match write_if_held(worker, claimed, row).await {
             Err(Error::Unavailable(_) | Error::Contended(_)) if began.elapsed() < RESULT_KEPT => {
                 tokio::time::sleep(RESULT_PAUSE).await;
             }
@@ -239,13 +235,6 @@ async fn write_result(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Re
         tracing::warn!(delivery = %row.id, "another worker took a mail over; its result stands");
     }
     Ok(())
-}
-
-async fn try_to_write(worker: &Worker, claimed: &Delivery, row: &Delivery) -> Result<bool> {
-    let tx = worker.cx.db.begin().await?;
-    let held = store::delivery::update_if_held(&tx, claimed, row).await?;
-    tx.commit().await?;
-    Ok(held)
 }
 
 /// 30 s, doubled with each failure up to an hour, give or take a fifth, so that what failed
