@@ -112,6 +112,25 @@ pub enum MailKind {
 }
 
 impl MailKind {
+    /// As it is stored.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::PasswordReset => "password-reset",
+            Self::PasswordChanged => "password-changed",
+            Self::SecondFactorChanged => "second-factor-changed",
+            Self::EmailConfirmation => "email-confirmation",
+            Self::EmailChanged => "email-changed",
+            Self::Invitation => "invitation",
+            Self::TaskReport => "task-report",
+            Self::ApprovalWaiting => "approval-waiting",
+            Self::Assigned => "assigned",
+            Self::DailyReminder => "daily-reminder",
+        }
+    }
+
     /// All of them, the one that goes first at the beginning.
     pub const PRIORITIES: [i32; 3] = [2, 1, 0];
 
@@ -159,3 +178,17 @@ impl MailKind {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ActiveEnum, Iterable};
+
+    use super::MailKind;
+
+    #[test]
+    fn a_kind_is_stored_by_its_name() {
+        for kind in MailKind::iter() {
+            assert_eq!(kind.name(), kind.to_value());
+        }
+    }
+}

@@ -116,13 +116,14 @@ pub async fn follow_settings(cx: &Context, after: Option<UserId>) -> Result<Opti
     if cx.settings.admin_second_factor {
         hours.push_str(", admins by second factor");
     }
-    if store::plan::find_hours(&cx.db).await?.as_deref() == Some(&hours) {
+    let planned = store::installation::find_planned_hours(&cx.db).await?;
+    if planned.as_deref() == Some(&hours) {
         return Ok(None);
     }
     let tx = cx.db.begin().await?;
     let last = store::plan::look_again_at_all(&tx, after, cx.now(), ADOPTED).await?;
     if last.is_none() {
-        store::plan::save_hours(&tx, &hours).await?;
+        store::installation::save_planned_hours(&tx, &hours).await?;
     }
     tx.commit().await?;
     Ok(last)

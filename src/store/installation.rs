@@ -1,16 +1,19 @@
-//! A database that finds itself to be a copy: restored from a backup or a dump. What
-//! it was about to send may have been sent by the original, so it sends none of it.
+//! What there is to know of an installation as a whole. Above all, a database that
+//! finds itself to be a copy: restored from a backup or a dump. What it was about to
+//! send may have been sent by the original, so it sends none of it.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryResult, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryResult,
+    QuerySelect, Statement,
 };
 
 use super::change::changed;
 use super::{Db, Engine, Source, Tx, delivery, job, plan};
-use crate::entity::installation::{Entity, Model};
+use crate::entity::installation::{Column, Entity, Model};
 use crate::entity::user;
 use crate::error::{Error, Result};
 
@@ -53,6 +56,21 @@ pub async fn settle_copy(db: &Db, now: DateTime<Utc>) -> Result<()> {
              original may have sent them"
         );
     }
+    Ok(())
+}
+
+/// By what hours of the server the plans were made. None before they were.
+pub async fn find_planned_hours(source: &impl Source) -> Result<Option<String>> {
+    let found = Entity::find_by_id(ID).one(source.connection()).await?;
+    Ok(found.and_then(|found| found.planned_hours))
+}
+
+pub async fn save_planned_hours(tx: &Tx, hours: &str) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::PlannedHours, Expr::val(hours))
+        .filter(Column::Id.eq(ID))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ mod database;
 pub mod delivery;
 pub mod email_confirmation;
 pub mod generation;
-mod installation;
+pub mod installation;
 pub mod invitation;
 pub mod job;
 mod listen;

@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::{Source, Tx};
 use crate::entity::plan::{Column, Entity, Model};
-use crate::entity::{MailKind, UserId, installation, untold_assignment, user};
+use crate::entity::{MailKind, UserId, untold_assignment, user};
 use crate::error::Result;
 
 /// What everybody has a plan of, from their first day.
@@ -199,22 +199,6 @@ pub async fn adopt(tx: &Tx, people: &[UserId], now: DateTime<Utc>) -> Result<()>
         Ok(_) | Err(DbErr::RecordNotInserted) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// By what hours of the server the plans were made. None before they were.
-pub async fn find_hours(source: &impl Source) -> Result<Option<String>> {
-    let found = installation::Entity::find()
-        .one(source.connection())
-        .await?;
-    Ok(found.and_then(|found| found.planned_hours))
-}
-
-pub async fn save_hours(tx: &Tx, hours: &str) -> Result<()> {
-    installation::Entity::update_many()
-        .col_expr(installation::Column::PlannedHours, Expr::val(hours))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
 }
 
 /// Lets the planner look at what the next people are told by the calendar. Says who was the last of

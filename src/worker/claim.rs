@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::ActiveEnum;
 
 use super::Worker;
 use crate::entity::delivery::Model as Delivery;
@@ -48,10 +47,7 @@ pub(super) async fn claim(worker: &Worker, id: DeliveryId) -> Result<Option<Clai
         claimed.last_answer = Some(answer.into());
         store::delivery::update_if_held(&tx, &before, &claimed).await?;
         tx.commit().await?;
-        worker
-            .cx
-            .metrics
-            .mailed(&before.kind.to_value(), "given_up");
+        worker.cx.metrics.mailed(before.kind.name(), "given_up");
         if before.kind == MailKind::DailyReminder {
             worker.cx.metrics.reminders_missed(1);
         }

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::ActiveEnum;
 
 use super::Worker;
 use super::claim::{Claim, claim, is_held, while_holding, write_if_held};
@@ -171,7 +170,7 @@ async fn finish(
     row.leased_until = None;
     match sent {
         Ok(answer) => {
-            worker.cx.metrics.mailed(&row.kind.to_value(), "sent");
+            worker.cx.metrics.mailed(row.kind.name(), "sent");
             row.state = DeliveryState::Sent;
             row.finished_at = Some(now);
             // Reminders and reports of a month would be most of the database.
@@ -189,7 +188,7 @@ async fn finish(
             let stays_unknown = failure.unknown && !row.kind.is_about_account();
             if stays_unknown || failure.permanent || tried_for >= PATIENCE {
                 let outcome = if stays_unknown { "unknown" } else { "given_up" };
-                worker.cx.metrics.mailed(&row.kind.to_value(), outcome);
+                worker.cx.metrics.mailed(row.kind.name(), outcome);
                 row.state = if stays_unknown {
                     DeliveryState::Unknown
                 } else {
@@ -198,7 +197,7 @@ async fn finish(
                 row.finished_at = Some(now);
                 tracing::error!(delivery = %row.id, kind = ?row.kind, answer = %failure.answer, "a mail was given up");
             } else {
-                worker.cx.metrics.mailed(&row.kind.to_value(), "postponed");
+                worker.cx.metrics.mailed(row.kind.name(), "postponed");
                 row.state = DeliveryState::Due;
                 row.due_at = next;
                 row.announced_until = next;
@@ -250,8 +249,8 @@ fn back_off(worker: &Worker, failures: i32) -> TimeDelta {
     base * percent / 100
 }
 
-/// Whether the row can be cleared away: finished this long ago.
-pub(super) fn prune_before(now: DateTime<Utc>) -> DateTime<Utc> {
+/// What was finished before this can be cleared away.
+pub(super) fn kept_since(now: DateTime<Utc>) -> DateTime<Utc> {
     const KEPT: TimeDelta = TimeDelta::days(30);
     now - KEPT
 }

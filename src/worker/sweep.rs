@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::claim::TURN_MAX;
-use super::deliver::prune_before;
+use super::deliver::kept_since;
 use super::supervision::Supervision;
 use crate::entity::DeliveryId;
 use crate::error::Result;
@@ -158,7 +158,7 @@ pub(super) async fn prune(worker: &Worker) -> Result<()> {
     let limit = u64::from(PRUNED);
     in_batches!(
         tx,
-        store::delivery::delete_finished(&tx, prune_before(now), limit)
+        store::delivery::delete_finished(&tx, kept_since(now), limit)
     );
     in_batches!(tx, store::session::delete_expired(&tx, now, limit));
     in_batches!(
