@@ -86,12 +86,6 @@ pub async fn find_to_delete(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option
     find_locked(tx, actor, id, LockType::Update).await
 }
 
-/// Kept from being changed or deleted until the transaction's end, for who writes down what it says,
-/// such as its address.
-pub async fn find_to_keep(tx: &Tx, actor: &Actor, id: UserId) -> Result<Option<Model>> {
-    find_locked(tx, actor, id, LockType::Share).await
-}
-
 /// Kept from being deleted until the transaction's end, so that rows can refer to it. It may be
 /// changed meanwhile, and waits for nobody but whoever deletes it: two people can refer to each other
 /// at once.
@@ -115,7 +109,8 @@ pub async fn find_many(source: &impl Source, actor: &Actor, ids: &[UserId]) -> R
         .await?)
 }
 
-/// These people, kept as by `find_to_keep`, but for those whom somebody is changing just now.
+/// These people, kept from being changed or deleted until the transaction's end, for who writes down
+/// what their rows say, but for those whom somebody is changing just now.
 pub async fn find_many_to_keep(tx: &Tx, ids: &[UserId]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
