@@ -381,7 +381,7 @@ async fn settings_are_checked_and_begin_as_usual() {
             .await
             .fails_with("GRAPHQL_VALIDATION_FAILED");
     }
-    let days = vec!["MONDAY"; 51];
+    let days = vec!["MONDAY"; 101];
     sets(&nico, json!({ "reminderWeekdays": days }))
         .await
         .fails_with("BAD_USER_INPUT");
