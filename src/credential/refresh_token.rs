@@ -44,10 +44,11 @@ impl RefreshToken {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// None for what cannot be one of ours, however it was spelled.
+    /// None for what cannot be one of ours, however it was spelled. The first ones were a secret alone:
+    /// they are good for as long as the database knows them to be unused.
     pub fn parse(text: &str) -> Option<Self> {
-        let token = Self(text.to_owned());
-        token.bytes().map(|_| token)
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        matches!(bytes.len(), BYTES | SECRET).then(|| Self(text.to_owned()))
     }
 
     /// The session that it was made for, when one of these proofs is the one it has. Compared in
@@ -56,16 +57,12 @@ impl RefreshToken {
     where
         I: Iterator<Item = [u8; PROOF]>,
     {
-        let bytes = self.bytes()?;
+        let bytes = URL_SAFE_NO_PAD.decode(&self.0).ok()?;
         let (claim, shown) = bytes.split_first_chunk::<CLAIMED>()?;
         let id = SessionId(Uuid::from_slice(&claim[SECRET..]).ok()?);
         proofs(*claim)
             .any(|proof| proof[..].ct_eq(shown).into())
             .then_some(id)
-    }
-
-    fn bytes(&self) -> Option<[u8; BYTES]> {
-        URL_SAFE_NO_PAD.decode(&self.0).ok()?.try_into().ok()
     }
 
     /// What the database knows it by: SHA-256 in hexadecimal.
@@ -112,10 +109,17 @@ mod tests {
             &format!("{text}A"),
             &format!("{text}="),
             &text.replace('A', "!"),
-            &"A".repeat(43),
+            &"A".repeat(42),
+            &"A".repeat(44),
         ] {
             assert_eq!(RefreshToken::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_token_that_is_a_secret_alone_names_no_session() {
+        let token = RefreshToken::parse(&"A".repeat(43)).unwrap();
+        assert_eq!(token.session_id(|_| [[0; PROOF]].into_iter()), None);
     }
 
     #[test]

@@ -15,10 +15,9 @@
 //! Redis may lose what it had at any time: it is emptied, starts anew, gives way to
 //! an older replica, or drops keys because it is full, which whoever guesses can
 //! bring about. So a process that asks about a guess says what it knows by itself,
-//! and the higher count holds, and is Redis's from then on. Only what was forgiven
-//! is less than it was: Redis keeps a mark of that for as long as anybody may still
-//! know of what it forgave. A mark that is lost makes somebody wait, and lets
-//! nobody in.
+//! and the higher count holds, and is Redis's from then on. Only what was forgiven or
+//! taken back is less than it was: Redis keeps a mark of that for as long as anybody
+//! may still know of it. A mark that is lost makes somebody wait, and lets nobody in.
 //!
 //! The crate `governor` was tried for the rates: its table of keys has no bound,
 //! Redis needs the same sum once more in Lua anyway, and the pauses would need a

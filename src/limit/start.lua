@@ -9,22 +9,33 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local longest, memory, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local rows, waits_for, wait = {}, 0, 0
+-- As a text, a number of this size would lose digits.
+local function whole(number)
+  return string.format('%.0f', number)
+end
 for i, key in ipairs(KEYS) do
   local free, count = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
   local age, told_at = tonumber(ARGV[4 * i + 3]), tonumber(ARGV[4 * i + 4])
-  local kept = redis.call('HMGET', key, 'count', 'last', 'before', 'forgiven')
+  local kept = redis.call('HMGET', key, 'count', 'last', 'before', 'forgiven', 'since', 'written')
   local row = {
     count = tonumber(kept[1] or 0),
     last = math.min(tonumber(kept[2] or 0), now),
     before = math.min(tonumber(kept[3] or 0), now),
+    since = tonumber(kept[5] or now),
   }
+  local is_lost
   if told_at == 0 then
-    told_at = now - age
+    -- Redis was away.
+    told_at, is_lost = now - age, true
+  else
+    -- One that was there all along and was written to since has less because guesses were taken back.
+    told_at = math.min(told_at, now)
+    is_lost = not kept[5] or row.since > told_at or told_at > tonumber(kept[6])
   end
-  -- Redis was away, or has lost what it had. What was forgiven later is no part of it.
-  if count > row.count and told_at > tonumber(kept[4] or 0) then
+  -- What was forgiven later is no part of what the process knows.
+  if is_lost and count > row.count and told_at > tonumber(kept[4] or 0) then
     local last = math.max(row.last, now - age)
-    row = { count = count, last = last, before = last, is_news = true }
+    row = { count = count, last = last, before = last, since = row.since, is_news = true }
   end
   local pause = 0
   if row.count >= most then
@@ -42,12 +53,12 @@ local answer = { waits_for, wait, now }
 for i, key in ipairs(KEYS) do
   local row = rows[i]
   if waits_for == 0 then
-    row = { count = row.count + 1, last = now, before = row.last, is_news = true }
+    row = { count = row.count + 1, last = now, before = row.last, since = row.since, is_news = true }
   end
-  local last, before = string.format('%.0f', row.last), string.format('%.0f', row.before)
   -- A Redis that is full does not write, and still tells who has to wait.
   if row.is_news then
-    redis.call('HSET', key, 'count', row.count, 'last', last, 'before', before)
+    redis.call('HSET', key, 'count', row.count, 'last', whole(row.last), 'before', whole(row.before),
+      'since', whole(row.since), 'written', whole(now))
     redis.call('PEXPIRE', key, math.ceil((row.last - now) / 1000) + memory * 1000)
   end
   for _, number in ipairs({ row.count, row.last, row.before }) do

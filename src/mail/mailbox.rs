@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use sea_orm::ActiveEnum;
 
 use super::files::from_file_name;
 use crate::entity::{DeliveryId, MailKind};
@@ -74,8 +73,8 @@ struct Found {
 
 impl Entry {
     /// As the header has it.
-    pub fn kind_name(&self) -> String {
-        self.kind.to_value()
+    pub fn kind_name(&self) -> &'static str {
+        self.kind.name()
     }
 }
 

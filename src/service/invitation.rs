@@ -53,7 +53,7 @@ pub async fn invite(cx: &Context, actor: &Actor, input: &Invite) -> Result<Invit
     }
     form.check()?;
 
-    let (tx, actor) = cx.begin_on_rights(actor).await?;
+    let (tx, actor) = cx.begin_on_own_rights(actor).await?;
     policy::invitation::may_invite(&actor).map_err(|refusal| refusal.at("email"))?;
     policy::user::may_grant(&actor, input.role).map_err(|refusal| refusal.at("role"))?;
     if store::user::find_by_email(&tx, &email.key).await?.is_some() {

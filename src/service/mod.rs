@@ -125,6 +125,19 @@ impl Context {
         Ok((tx, actor))
     }
 
+    /// As `begin_on_rights`, for a verb that gives others a share in the actor's rights. The actor's row is
+    /// held: whoever takes back what the actor has given, as a new second factor does, takes this back,
+    /// too, or comes first.
+    async fn begin_on_own_rights(&self, actor: &Actor) -> Result<(Tx, Actor)> {
+        let tx = self.db.begin().await?;
+        tx.lock(Lock::Rights).await?;
+        if let Some(id) = actor.user_id() {
+            store::user::find_to_change(&tx, &Actor::System, id).await?;
+        }
+        let actor = self.standing_of(&tx, actor).await?;
+        Ok((tx, actor))
+    }
+
     /// As `begin`, for a verb on one's own account, with the row of the user. It is held before it is
     /// asked whether the session lasts: whoever ends the session of somebody else holds that row, so
     /// a verb that waits for it is not done any more by a session that has ended meanwhile.

@@ -148,6 +148,10 @@ pub async fn confirm(cx: &Context, actor: &Actor, code: &str) -> Result<Issued> 
     store::session::delete_all_of(&tx, user.id, viewer.session_id()).await?;
     store::api_token::delete_all_of(&tx, user.id).await?;
     store::invitation::revoke_all_by(&tx, user.id, now).await?;
+    if cx.settings.admin_second_factor && user.role == Role::Admin {
+        // Of those who signed up while the role was held back, nobody has told them.
+        store::plan::gather(&tx, &[user.id], MailKind::ApprovalWaiting, now).await?;
+    }
     tell(cx, &tx, &user, SecondFactorChange::Enabled, now).await?;
     let (kind, id) = (AccountEventKind::SecondFactorEnabled, Some(user.id));
     record(cx, &tx, kind, id, id, now).await?;

@@ -28,7 +28,7 @@ struct UpdateUserInput {
     /// Cannot be cleared. Open tasks stay assigned.
     active: MaybeUndefined<bool>,
     /// The viewer's own password, needed to change the viewer's own email: BLANK when absent then,
-    /// INVALID_CREDENTIALS when wrong. Not looked at otherwise.
+    /// INVALID_CREDENTIALS when wrong. Looked at when email is there and it is the viewer's own.
     #[graphql(secret)]
     current_password: Option<String>,
 }

@@ -1,10 +1,16 @@
 //! Two servers hold a limit together by Redis, and each by itself without it. Real
 //! time passes here, so what it refills is reckoned with.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use muster::clock::Clock;
+use muster::config::Secret;
+use muster::limit::{Limiter, Source, Subject};
+use muster::metrics::Metrics;
+use muster::redis::Redis;
 use serde_json::json;
 
 use crate::support::program::{House, Server};
@@ -418,4 +424,51 @@ async fn what_redis_keeps_names_nobody_and_fades() {
     redis.is_told(&["FLUSHALL"]);
     ada.logs_in().await.succeeds();
     assert!(!redis.says(&["KEYS", "muster:limit:*"]).is_empty());
+}
+
+/// As of two processes that share this Redis.
+fn limiters(redis: &RedisServer) -> [Limiter; 2] {
+    [(); 2].map(|()| {
+        let metrics = Metrics::default();
+        let redis = Redis::new(&redis.url(), metrics.clone()).unwrap();
+        let secret = Secret::new("what both processes have in common".into());
+        Limiter::new(&secret, Clock::system(), Some(redis), metrics)
+    })
+}
+
+#[tokio::test]
+async fn guesses_that_two_processes_take_back_leave_nothing() {
+    let redis = RedisServer::start();
+    let [one, other] = limiters(&redis);
+    let account = Subject::Name("ada");
+    let of = |limiter: &Limiter, number: u128| {
+        let source = Source::of(Some(Ipv6Addr::from_bits(number << 64).into()));
+        limiter.guess(Subject::NameFrom("ada", source), Some(account))
+    };
+    // Until both have found Redis.
+    let began = Instant::now();
+    while redis.says(&["KEYS", "*"]).len() < 3 {
+        assert!(began.elapsed() < Duration::from_secs(30));
+        for (number, limiter) in [(1, &one), (2, &other)] {
+            let guess = of(limiter, number);
+            limiter.start(&guess, true).await.unwrap();
+            limiter.take_back(&guess).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Each begins before the other one has ended, in either order.
+    for round in 0..20 {
+        let turns = [(3, &one), (4, &other)];
+        let guesses = turns.map(|(number, limiter)| (limiter, of(limiter, 2 * round + number)));
+        for (limiter, guess) in &guesses {
+            limiter.start(guess, false).await.unwrap();
+        }
+        let (first, second) = (
+            &guesses[round as usize % 2],
+            &guesses[(round as usize + 1) % 2],
+        );
+        for (limiter, guess) in [first, second] {
+            limiter.take_back(guess).await;
+        }
+    }
 }

@@ -46,6 +46,30 @@ async fn an_answer_that_got_lost_is_given_again_within_ten_seconds() {
     eve.refreshes().await.succeeds();
 }
 
+/// Those of a release before tokens named their session.
+#[tokio::test]
+async fn a_token_that_is_a_secret_alone_is_good_once_like_any_other() {
+    let app = TestApp::start().await;
+    let eve = app.employee("eve").await;
+    let earlier = "A".repeat(43);
+    // Its SHA-256.
+    let hash = "0f007385b6f9d4b7eeb2748605afe1a984a0a3bfa3f014d09e2a784ce9e5cd1a";
+    let renamed = format!(
+        "UPDATE refresh_tokens SET token_hash = '{hash}' WHERE session_id IN \
+            (SELECT sessions.id FROM sessions JOIN users ON users.id = user_id WHERE username = 'eve')"
+    );
+    assert_eq!(app.database().executes(renamed).await, 1);
+    let mut tokens = eve.tokens();
+    tokens.refresh = Some(earlier);
+    eve.keeps(tokens);
+    let thief = thief_of(&eve);
+    eve.refreshes().await.succeeds();
+    eve.refreshes().await.succeeds();
+    app.clock.advance(TimeDelta::seconds(11));
+    thief.refreshes().await.refused_with("INVALID_TOKEN");
+    assert!(!eve.is_signed_in().await);
+}
+
 #[tokio::test]
 async fn a_token_that_is_used_again_later_ends_the_session() {
     let app = TestApp::start().await;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::row_lock::RowLock;
 use crate::support::{
-    Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR, CREATE_API_TOKEN, Operation,
-    PASSWORD, Person, RESET_SECOND_FACTOR, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp,
+    Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR, CREATE_API_TOKEN, INVITE_USER,
+    Operation, PASSWORD, Person, RESET_SECOND_FACTOR, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp,
 };
 
 const NEW_PASSWORD: &str = "quiet Harbour 91 lanterns";
@@ -170,4 +170,28 @@ async fn a_refresh_that_waits_for_its_session_holds_none_of_its_tokens() {
     assert!(lock.does(tokens).await > 0);
     lock.release().await;
     refreshed.await.unwrap().succeeds();
+}
+
+/// An invitation that is being written when its admin's second factor is confirmed is taken back with
+/// the others: whoever knew the password alone may be writing it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_invitation_of_the_password_alone_survives_a_second_factor() {
+    let app = TestApp::start_on_postgres().await;
+    let ada = app.admin("ada").await;
+    let thief = ada.on_another_device();
+    thief.logs_in().await.succeeds();
+    let authenticator = Authenticator::of(&ada, &app.clock).await;
+    let mut lock = RowLock::of_table(&app, "account_events").await;
+    let input = json!({ "input": { "email": "thief@example.com", "role": "ADMIN" } });
+    let invited = queues(&thief, INVITE_USER, input);
+    lock.has_waiting(1).await;
+    let input = json!({ "input": { "code": authenticator.code() } });
+    let confirmed = queues(&ada, CONFIRM_SECOND_FACTOR, input);
+    lock.has_waiting(2).await;
+    lock.release().await;
+    invited.await.unwrap().succeeds();
+    confirmed.await.unwrap().succeeds();
+    let open = "SELECT email FROM invitations WHERE revoked_at IS NULL";
+    assert!(app.database().reads(open).await.is_empty());
+    app.leaves_jobs();
 }
