@@ -277,6 +277,9 @@ async fn whoever_has_the_password_cannot_guess_the_code() {
         guess(None).await.refused_with("SECOND_FACTOR_REQUIRED");
     }
     assert_eq!(guess(Some("000000")).await.wait(), Some(1));
+    // What was left blank is no guess, and is asked for as if it were not there.
+    let blank = guess(Some(" ")).await;
+    blank.refused_with("SECOND_FACTOR_REQUIRED");
     // Nor is anything forgotten in a session that was found open, or by a new password.
     let stolen = ada.at_address("203.0.113.200");
     let wrong_code =
