@@ -16,14 +16,19 @@ struct Scene {
     ada: Person,
 }
 
-async fn scene(redis: &RedisServer) -> Scene {
+/// Whether Redis answers or not.
+async fn begins(redis: &RedisServer) -> Scene {
     let house = House::on(Arc::new(TestDatabase::empty_on_postgres().await))
         .with("REDIS_URL", &redis.url());
     let server = house.serves().await;
     house.creates_admin("ada", PASSWORD).await.succeeds();
     let ada = server.stranger("ada");
     ada.logs_in().await.succeeds();
-    let scene = Scene { house, server, ada };
+    Scene { house, server, ada }
+}
+
+async fn scene(redis: &RedisServer) -> Scene {
+    let scene = begins(redis).await;
     scene.works("before").await;
     scene.waits_until_redis_is(1.0).await;
     scene
@@ -97,13 +102,7 @@ async fn a_redis_that_dies_and_comes_back_is_missed_by_nobody() {
 async fn a_redis_that_was_never_there_is_told_of_once_and_so_is_its_coming() {
     let mut redis = RedisServer::start();
     redis.dies();
-    let house = House::on(Arc::new(TestDatabase::empty_on_postgres().await))
-        .with("REDIS_URL", &redis.url());
-    let server = house.serves().await;
-    house.creates_admin("ada", PASSWORD).await.succeeds();
-    let ada = server.stranger("ada");
-    ada.logs_in().await.succeeds();
-    let scene = Scene { house, server, ada };
+    let scene = begins(&redis).await;
     scene.works("without").await;
     // More than once it was looked for.
     tokio::time::sleep(Duration::from_secs(6)).await;

@@ -5,21 +5,11 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::row_lock::RowLock;
-use crate::support::{Answer, CREATE_TASK, DELETE_USER, Operation, Person, TASKS, TestApp};
+use crate::support::row_lock::{RowLock, queues};
+use crate::support::{CREATE_TASK, DELETE_USER, Person, TASKS, TestApp};
 
 fn task_for(person: &Person) -> Value {
     json!({ "input": { "title": "Count the chairs", "assigneeId": person.id() } })
-}
-
-/// Begins to ask, and is answered once nothing is in the way.
-fn begins(
-    person: &Person,
-    operation: Operation,
-    variables: Value,
-) -> tokio::task::JoinHandle<Answer> {
-    let person = person.clone();
-    tokio::spawn(async move { person.asks(operation, variables).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,8 +18,8 @@ async fn two_who_give_each_other_tasks_do_not_wait_for_each_other() {
     let (mia, max) = (app.manager("mia").await, app.manager("max").await);
     // Both have looked at whom the task is for, and are about to write it down.
     let mut lock = RowLock::of_table(&app, "tasks").await;
-    let to_max = begins(&mia, CREATE_TASK, task_for(&max));
-    let to_mia = begins(&max, CREATE_TASK, task_for(&mia));
+    let to_max = queues(&mia, CREATE_TASK, task_for(&max));
+    let to_mia = queues(&max, CREATE_TASK, task_for(&mia));
     lock.has_waiting(2).await;
     // Which refers to them, as a task does to its creator.
     let refer = "SELECT 1 FROM users WHERE username IN ('mia', 'max') FOR KEY SHARE SKIP LOCKED";
@@ -48,7 +38,7 @@ async fn whoever_is_being_given_a_task_logs_in_and_is_planned_for_meanwhile() {
     let app = TestApp::start_on_postgres().await;
     let (mia, nico) = (app.manager("mia").await, app.employee("nico").await);
     let mut lock = RowLock::of_table(&app, "tasks").await;
-    let given = begins(&mia, CREATE_TASK, task_for(&nico));
+    let given = queues(&mia, CREATE_TASK, task_for(&nico));
     lock.has_waiting(1).await;
     nico.on_another_device().logs_in().await.succeeds();
     app.clock.advance(TimeDelta::days(1));
@@ -89,10 +79,10 @@ async fn a_task_that_is_being_given_to_whoever_is_deleted_is_taken_back() {
     let (mia, nico) = (app.manager("mia").await, app.employee("nico").await);
     // The task is written, and the mail about it is not planned yet.
     let mut lock = RowLock::of_table(&app, "plans").await;
-    let given = begins(&mia, CREATE_TASK, task_for(&nico));
+    let given = queues(&mia, CREATE_TASK, task_for(&nico));
     lock.has_waiting(1).await;
     let input = json!({ "input": { "userId": nico.id() } });
-    let deleted = begins(&ada, DELETE_USER, input);
+    let deleted = queues(&ada, DELETE_USER, input);
     lock.has_waiting(2).await;
     lock.release().await;
     given.await.unwrap().succeeds();

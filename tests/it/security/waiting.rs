@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::row_lock::RowLock;
+use crate::support::row_lock::{RowLock, queues};
 use crate::support::{
     Answer, Authenticator, CHANGE_PASSWORD, CONFIRM_SECOND_FACTOR, CREATE_API_TOKEN, INVITE_USER,
     Operation, PASSWORD, Person, RESET_SECOND_FACTOR, REVOKE_USER_SESSIONS, SET_USER_ROLE, TestApp,
@@ -19,16 +19,6 @@ const CHANGED_PASSWORD: &str = "UPDATE users SET password_hash = '$argon2id$v=19
 
 fn api_token() -> Value {
     json!({ "input": { "name": "nightly", "access": "FULL", "currentPassword": PASSWORD } })
-}
-
-/// Begins to ask while the row is held, and is answered once it is let go.
-fn queues(
-    person: &Person,
-    operation: Operation,
-    variables: Value,
-) -> tokio::task::JoinHandle<Answer> {
-    let person = person.clone();
-    tokio::spawn(async move { person.asks(operation, variables).await })
 }
 
 /// An admin ends nico's sessions, and this comes right behind, by a session that is one of them.

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
+use tokio::task::JoinHandle;
 
-use super::TestApp;
+use super::{Answer, Operation, Person, TestApp};
 
 pub struct RowLock {
     holder: PgConnection,
@@ -70,4 +72,10 @@ impl RowLock {
     pub async fn release(mut self) {
         self.does("COMMIT").await;
     }
+}
+
+/// Begins to ask, and is answered once nothing is in the way.
+pub fn queues(person: &Person, operation: Operation, variables: Value) -> JoinHandle<Answer> {
+    let person = person.clone();
+    tokio::spawn(async move { person.asks(operation, variables).await })
 }
